@@ -1,0 +1,194 @@
+//! The seam between meaning and bytes: a log per account, message bytes, and caches.
+//!
+//! An engine never sees IMAP; everything above it never sees a file. What an engine promises is
+//! written as laws in [`conformance`], which every engine's tests run.
+
+#![forbid(unsafe_code)]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use base::{AccountId, EmailId, ModSeq};
+use bytes::Bytes;
+use mailbox::{Position, Record};
+
+/// A future of an engine: engines choose their own threads, callers their own executor.
+pub type Task<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why an engine could not do something. One log line is written where it arises.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// No such account.
+    #[error("no such account")]
+    NoAccount,
+    /// The account exists already.
+    #[error("the account exists already")]
+    AccountExists,
+    /// Stored bytes failed their check. The message, or the log, is damaged at one place.
+    #[error("damaged: {0}")]
+    Damaged(String),
+    /// The disk is full or a quota of the system is reached.
+    #[error("no space left")]
+    NoSpace,
+    /// A write or sync failed; the log is closed until it is opened again, because what reached the
+    /// disk is unknown.
+    #[error("storage failed: {0}")]
+    Failed(Arc<str>),
+}
+
+/// Why a commit did not happen.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CommitError {
+    /// The log went on; fold in the newer records and decide again.
+    #[error("the log has moved on to {head:?}")]
+    Conflict {
+        /// Where it ends.
+        head: ModSeq,
+    },
+    /// The engine failed. The commit may or may not be found after a restart, whole or not at all.
+    #[error(transparent)]
+    Storage(#[from] Error),
+}
+
+/// A record and its position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its position.
+    pub at: ModSeq,
+    /// When its commit was decided, milliseconds since 1970 UTC.
+    pub time: i64,
+    /// What happened.
+    pub record: Arc<Record>,
+}
+
+/// A commit that has its place in the log.
+pub struct Pending {
+    /// The records as stored, with positions.
+    pub entries: Vec<Entry>,
+    /// Resolves when they are durable (at once for lazy ones). Commits resolve in log order. Needs
+    /// not be polled for the commit to happen.
+    pub durable: Task<'static, Result<(), Error>>,
+}
+
+/// A message's bytes on their way in. Small ones wait in memory for their commit; large ones are
+/// already on their way to the disk. Dropping it gives everything back.
+pub trait Incoming: Send {
+    /// Adds bytes. Resolves when the engine can take more.
+    fn write<'a>(&'a mut self, bytes: &'a [u8]) -> Task<'a, Result<(), Error>>;
+    /// No more bytes follow.
+    fn finish(self: Box<Self>) -> Task<'static, Result<Staged, Error>>;
+}
+
+/// A message's bytes, complete, waiting for the commit that names them.
+pub struct Staged {
+    /// Octets.
+    pub size: u64,
+    /// BLAKE3 of the bytes; its first half is the EMAILID.
+    pub hash: [u8; 32],
+    /// The engine's own part, which it knows again by downcast.
+    pub body: Box<dyn std::any::Any + Send>,
+}
+
+impl Staged {
+    /// The content's identity.
+    pub fn email_id(&self) -> EmailId {
+        let mut id = [0; 16];
+        id.copy_from_slice(&self.hash[..16]);
+        EmailId(id)
+    }
+}
+
+/// Whether a commit waits for the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Durability {
+    /// Acknowledged means durable.
+    Synced,
+    /// For records that no client was told of: they may be lost with the machine, never reordered.
+    Lazy,
+}
+
+/// What one commit writes: all of it or nothing.
+pub struct Batch {
+    /// Records in order; [`mailbox::Content::Staged`] indexes `staged`.
+    pub records: Vec<Record>,
+    /// Message bytes that the records name.
+    pub staged: Vec<Staged>,
+    /// When it was decided, milliseconds since 1970 UTC.
+    pub time: i64,
+    /// When to answer.
+    pub durability: Durability,
+}
+
+/// A log per account, message bytes and caches. See [`conformance`] for the laws.
+pub trait Storage: Send + Sync {
+    /// All accounts that exist.
+    fn accounts(&self) -> Task<'_, Result<Vec<AccountId>, Error>>;
+    /// Makes an account with an empty log; durable on return.
+    fn create(&self, account: AccountId) -> Task<'_, Result<(), Error>>;
+    /// Removes an account and all it has; durable on return.
+    fn remove(&self, account: AccountId) -> Task<'_, Result<(), Error>>;
+    /// Position of the last committed record.
+    fn head(&self, account: AccountId) -> Task<'_, Result<ModSeq, Error>>;
+    /// Entries after `after`, gapless and in order, at most `limit`; fewer only at the end. Right
+    /// after compaction the log may begin above `after`: then the answer is [`Error::Damaged`] and a
+    /// snapshot at or above the beginning exists.
+    fn read(
+        &self,
+        account: AccountId,
+        after: ModSeq,
+        limit: usize,
+    ) -> Task<'_, Result<Vec<Entry>, Error>>;
+    /// Appends `batch.records` if the log still ends at `expected`, counting commits that are still
+    /// pending. On return they have their place; they count as done when `durable` resolves. All
+    /// commits of one account that wait for the disk at the same time share one sync.
+    fn commit(
+        &self,
+        account: AccountId,
+        expected: ModSeq,
+        batch: Batch,
+    ) -> Task<'_, Result<Pending, CommitError>>;
+    /// Begins to take in a message; `size_hint` is its octets if known.
+    fn incoming(
+        &self,
+        account: AccountId,
+        size_hint: Option<u64>,
+    ) -> Task<'_, Result<Box<dyn Incoming>, Error>>;
+    /// A whole message, checked against its hash.
+    fn message(&self, account: AccountId, at: Position) -> Task<'_, Result<Bytes, Error>>;
+    /// A message as a stream in bounded memory. The hash is checked at the end of a full read: a
+    /// mismatch is the last item.
+    fn open(&self, account: AccountId, at: Position) -> Task<'_, Result<Box<dyn Outgoing>, Error>>;
+    /// Cached summaries, one answer for each position, in order; `None` where there is none.
+    fn summaries(
+        &self,
+        account: AccountId,
+        at: Vec<Position>,
+    ) -> Task<'_, Result<Vec<Option<Bytes>>, Error>>;
+    /// Adds to the cache. Not durable, may be dropped at any time.
+    fn put_summaries(
+        &self,
+        account: AccountId,
+        summaries: Vec<(Position, Bytes)>,
+    ) -> Task<'_, Result<(), Error>>;
+    /// The newest usable snapshot of the fold: its position and bytes.
+    fn load_snapshot(&self, account: AccountId)
+    -> Task<'_, Result<Option<(ModSeq, Bytes)>, Error>>;
+    /// Keeps a snapshot of the fold at `at`.
+    fn save_snapshot(
+        &self,
+        account: AccountId,
+        at: ModSeq,
+        bytes: Bytes,
+    ) -> Task<'_, Result<(), Error>>;
+}
+
+/// A message's bytes on their way out.
+pub trait Outgoing: Send {
+    /// Octets of the whole message.
+    fn size(&self) -> u64;
+    /// The next bytes, 1 to about 256 KiB; `None` at the end.
+    fn next(&mut self) -> Task<'_, Result<Option<Bytes>, Error>>;
+    /// Leaves out the next `count` bytes.
+    fn skip(&mut self, count: u64) -> Task<'_, Result<(), Error>>;
+}
