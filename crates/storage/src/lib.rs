@@ -1,9 +1,13 @@
 //! The seam between meaning and bytes: a log per account, message bytes, and caches.
 //!
 //! An engine never sees IMAP; everything above it never sees a file. What an engine promises is
-//! written as laws in [`conformance`], which every engine's tests run.
+//! written as laws in `conformance`, which every engine's tests run.
 
 #![forbid(unsafe_code)]
+
+pub mod memory;
+
+pub use memory::Memory;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -120,7 +124,7 @@ pub struct Batch {
     pub durability: Durability,
 }
 
-/// A log per account, message bytes and caches. See [`conformance`] for the laws.
+/// A log per account, message bytes and caches. See `conformance` for the laws.
 pub trait Storage: Send + Sync {
     /// All accounts that exist.
     fn accounts(&self) -> Task<'_, Result<Vec<AccountId>, Error>>;
