@@ -6,5 +6,18 @@
 #![forbid(unsafe_code)]
 
 pub mod command;
+pub mod error;
+pub mod literal;
+pub mod parse;
+pub mod print;
 pub mod response;
+mod sasl;
+pub mod utf7;
 pub mod value;
+
+pub use error::{SyntaxError, SyntaxErrorKind};
+pub use literal::LiteralSpec;
+pub use parse::{Parsed, Syntax};
+pub use print::print;
+pub use response::{nstring, string};
+pub use sasl::sasl_response;

@@ -273,9 +273,44 @@ pub struct Tagged {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Continuation(pub Bytes);
 
+impl Untagged {
+    /// Appends the whole response with its line ending.
+    pub fn print(&self, out: &mut Vec<u8>, encoding: Encoding) {
+        let _ = (out, encoding);
+    }
+}
+
+impl Tagged {
+    /// Appends the whole response with its line ending.
+    pub fn print(&self, out: &mut Vec<u8>, encoding: Encoding) {
+        let _ = (out, encoding);
+    }
+}
+
+impl Continuation {
+    /// Appends the whole response with its line ending.
+    pub fn print(&self, out: &mut Vec<u8>, encoding: Encoding) {
+        let _ = (out, encoding);
+    }
+}
+
+/// Appends `bytes` as a string: quoted when that can hold it, a literal otherwise
+/// (RFC 9051 §9, string). 8-bit bytes always make a literal.
+pub fn string(out: &mut Vec<u8>, bytes: &[u8]) {
+    let _ = (out, bytes);
+}
+
+/// Appends `bytes` as a string, or NIL (RFC 9051 §9, nstring).
+pub fn nstring(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    let _ = (out, bytes);
+}
+
 /// Writers for FETCH responses, item by item, straight into the output.
 pub mod fetch {
+    use std::num::NonZeroU32;
+
     use super::{EmailId, ModSeq};
+    use crate::value::Section;
     use base::{DateTime, SeqNum, ThreadId, Uid};
 
     /// Data items that are small enough to be values. Envelopes and body structures are rendered by
@@ -298,6 +333,30 @@ pub mod fetch {
         ThreadId(Option<ThreadId>),
         /// SAVEDATE
         SaveDate(Option<DateTime>),
+    }
+
+    /// What a section name in a FETCH response speaks of.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum SectionName<'a> {
+        /// `BODY[...]`; also the answer to `BODY.PEEK[...]`.
+        Body(&'a Section),
+        /// `BINARY[...]`
+        Binary(&'a [NonZeroU32]),
+        /// `BINARY.SIZE[...]`
+        BinarySize(&'a [NonZeroU32]),
+    }
+
+    impl Small<'_> {
+        /// Appends the item: `UID 5`, `FLAGS (\\Seen)`.
+        pub fn print(&self, out: &mut Vec<u8>) {
+            let _ = out;
+        }
+    }
+
+    /// Appends the item's name, `BODY[HEADER.FIELDS (From To)]<0>`, without a space after it;
+    /// `offset` is where a partial answer starts (RFC 9051 §7.5.2).
+    pub fn section_name(out: &mut Vec<u8>, name: SectionName<'_>, offset: Option<u64>) {
+        let _ = (out, name, offset);
     }
 
     /// `* n FETCH (`

@@ -1,6 +1,8 @@
 //! Commands: one variant a verb, one file a verb below `command/` with its struct's parser, printer
 //! and table of tests.
 
+pub mod append;
+
 use base::{DateTime, ModSeq, UidSet};
 use bytes::Bytes;
 

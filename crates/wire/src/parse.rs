@@ -1,0 +1,40 @@
+//! Entry points of the parsers.
+
+use crate::command::Command;
+use crate::error::SyntaxError;
+
+/// How a command is to be read: what the client has enabled, and how much it may nest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Syntax {
+    /// Whether mailbox names are UTF-8 and quoted strings may hold it: `ENABLE UTF8=ACCEPT` or
+    /// `ENABLE IMAP4rev2`.
+    pub utf8: bool,
+    /// `ENABLE IMAP4rev2`.
+    pub rev2: bool,
+    /// The deepest nesting of parentheses: [`base::Limits::nesting_max`].
+    pub nesting_max: usize,
+}
+
+/// A command with its tag.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Parsed {
+    /// The tag.
+    pub tag: String,
+    /// The command.
+    pub command: Command,
+}
+
+/// Reads one complete command: `bytes` holds it with its inline literals and the line ending.
+///
+/// # Errors
+/// Says what did not fit and where; see [`SyntaxErrorKind`](crate::SyntaxErrorKind) for how each
+/// kind is answered.
+pub fn command(bytes: &[u8], cx: &Syntax) -> Result<Parsed, SyntaxError> {
+    let _ = cx;
+    Err(SyntaxError {
+        tag: None,
+        at: bytes.len(),
+        expected: "a command",
+        kind: crate::SyntaxErrorKind::UnknownCommand,
+    })
+}
