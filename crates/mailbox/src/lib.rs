@@ -6,11 +6,12 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+mod codec;
 pub mod mailbox;
 pub mod record;
 pub mod view;
 
 pub use account::Account;
 pub use mailbox::{Mailbox, Row};
-pub use record::{Content, FlagOp, NewMessage, Position, Record, Role};
+pub use record::{BadRecord, Content, FlagOp, NewMessage, Position, Record, Role};
 pub use view::{Event, Expunges, View};
