@@ -1,1 +1,6 @@
 //! server
+
+#![forbid(unsafe_code)]
+
+pub mod directory;
+pub mod tls;

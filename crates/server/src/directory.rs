@@ -1,0 +1,1 @@
+//! The directory of users: the fold of the system account's log.
