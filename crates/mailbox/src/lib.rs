@@ -9,6 +9,9 @@ pub mod account;
 mod codec;
 pub mod mailbox;
 pub mod record;
+pub mod search;
+pub mod sort;
+pub mod thread;
 pub mod view;
 
 pub use account::Account;

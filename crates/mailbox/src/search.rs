@@ -1,0 +1,612 @@
+//! SEARCH over columns: a program is planned once and asked of each row; what the columns cannot
+//! decide is asked of the sent date, then of the message's text, and of nothing more than needed.
+//!
+//! RFC 9051 §6.4.4; OLDER, YOUNGER: RFC 5032; MODSEQ: RFC 7162 §3.1.5; EMAILID, THREADID:
+//! RFC 8474 §5.3; SAVEDBEFORE and its like: RFC 8514 §4.3.
+
+use base::{Date, DateTime, EmailId, Keyword, ModSeq, SystemFlag, ThreadId, Uid, UidSet};
+
+use crate::{Row, View};
+
+/// How a date key compares days, disregarding time and time zone (RFC 9051 §6.4.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Day {
+    /// Earlier than the day.
+    Before(Date),
+    /// On the day.
+    On(Date),
+    /// On the day or later.
+    Since(Date),
+}
+
+impl Day {
+    /// Whether `date` passes.
+    pub fn matches(self, date: Date) -> bool {
+        match self {
+            Self::Before(day) => date < day,
+            Self::On(day) => date == day,
+            Self::Since(day) => date >= day,
+        }
+    }
+}
+
+/// A key that only the message's text can answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Content {
+    /// A field with this name contains `text`; an empty text asks for the field's presence.
+    Header {
+        /// The field's name, in any case.
+        field: String,
+        /// What it contains.
+        text: String,
+    },
+    /// The body contains the text.
+    Body(String),
+    /// Header or body contain the text.
+    Text(String),
+}
+
+impl Content {
+    /// Whether the header alone answers it.
+    pub fn is_header(&self) -> bool {
+        matches!(self, Self::Header { .. })
+    }
+}
+
+/// A search program in which numbers, `*` and `$` are resolved to UIDs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Key {
+    /// Every message.
+    All,
+    /// None.
+    Nothing,
+    /// All of these; all messages if there are none.
+    And(Vec<Key>),
+    /// Either.
+    Or(Box<Key>, Box<Key>),
+    /// Not this one.
+    Not(Box<Key>),
+    /// A system flag is set.
+    Flag(SystemFlag),
+    /// A keyword is set.
+    Keyword(Keyword),
+    /// The session sees it as recent.
+    Recent,
+    /// Internal date, in its own time zone.
+    Internal(Day),
+    /// The day of the `Date:` field as written. A message without a readable one never matches.
+    Sent(Day),
+    /// Save date, in UTC.
+    Saved(Day),
+    /// At least so many seconds ago.
+    Older(u32),
+    /// At most so many seconds ago.
+    Younger(u32),
+    /// More octets than.
+    Larger(u64),
+    /// Fewer octets than.
+    Smaller(u64),
+    /// One of these messages.
+    Uids(UidSet),
+    /// At least this mod-sequence.
+    ModSeq(ModSeq),
+    /// EMAILID.
+    EmailId(EmailId),
+    /// THREADID.
+    ThreadId(ThreadId),
+    /// Something only the text tells.
+    Content(Content),
+}
+
+impl Key {
+    /// EMAILID as a client wrote it; what is no identifier of this server matches nothing.
+    pub fn email_id(text: &str) -> Self {
+        let digits = text.strip_prefix('E').filter(|rest| rest.len() == 32);
+        let id = digits.and_then(lower_hex).map(|n| EmailId(n.to_be_bytes()));
+        id.map_or(Self::Nothing, Self::EmailId)
+    }
+
+    /// THREADID as a client wrote it; what is no identifier of this server matches nothing.
+    pub fn thread_id(text: &str) -> Self {
+        let digits = text.strip_prefix('T').filter(|rest| rest.len() == 16);
+        let id = digits.and_then(lower_hex).and_then(|n| u64::try_from(n).ok());
+        id.map_or(Self::Nothing, |id| Self::ThreadId(ThreadId(id)))
+    }
+}
+
+/// Identifiers are compared byte by byte (RFC 8474 §7), so upper-case digits are other identifiers.
+fn lower_hex(digits: &str) -> Option<u128> {
+    let all = digits.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+    if all { u128::from_str_radix(digits, 16).ok() } else { None }
+}
+
+/// What a row does not hold but costs nothing to look up.
+pub trait Marks {
+    /// Whether the message has the keyword.
+    fn has_keyword(&self, uid: Uid, keyword: &Keyword) -> bool;
+    /// Whether the session sees it as recent.
+    fn is_recent(&self, uid: Uid) -> bool;
+}
+
+impl Marks for View {
+    fn has_keyword(&self, uid: Uid, keyword: &Keyword) -> bool {
+        self.mailbox().has_keyword(uid, keyword)
+    }
+
+    fn is_recent(&self, uid: Uid) -> bool {
+        View::is_recent(self, uid)
+    }
+}
+
+/// What is known of one message so far.
+#[derive(Clone, Copy)]
+pub struct Facts<'a, M> {
+    /// Its columns.
+    pub row: &'a Row,
+    /// Its other marks.
+    pub marks: &'a M,
+    /// The day of its `Date:` field: not looked up yet, absent, or that.
+    pub sent: Option<Option<Date>>,
+    /// Answers to [`Plan::contents`] as far as they are known; may be shorter.
+    pub content: &'a [Option<bool>],
+}
+
+/// What a plan says of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It matches.
+    Yes,
+    /// It does not.
+    No,
+    /// The sent date is needed.
+    NeedsSent,
+    /// Answers of [`Plan::contents`] are needed: see [`Plan::needed`].
+    NeedsContent,
+}
+
+/// A search program ready to be asked: cheap keys first, keys that cannot match taken out.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    root: Node,
+    contents: Vec<Content>,
+}
+
+#[derive(Clone, Debug)]
+enum Node {
+    Const(bool),
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Not(Box<Node>),
+    Flag(SystemFlag),
+    Keyword(Keyword),
+    Recent,
+    Internal(Day),
+    Saved(Day),
+    AtOrBefore(i64),
+    AtOrAfter(i64),
+    Larger(u64),
+    Smaller(u64),
+    Uids(UidSet),
+    ModSeq(ModSeq),
+    EmailId(EmailId),
+    ThreadId(ThreadId),
+    Sent(Day),
+    Content(usize),
+}
+
+impl Node {
+    /// Orders siblings: columns, bit look-ups, sets, the summary, the text.
+    fn cost(&self) -> u8 {
+        match self {
+            Self::Const(_) => 0,
+            Self::Keyword(_) | Self::Recent | Self::Uids(_) => 2,
+            Self::Sent(_) => 10,
+            Self::Content(_) => 20,
+            Self::Not(node) => node.cost(),
+            Self::And(nodes) | Self::Or(nodes) => {
+                nodes.iter().map(Self::cost).max().unwrap_or(0).saturating_add(1)
+            }
+            _ => 1,
+        }
+    }
+
+    /// All of `nodes`, or, when `or`, any of them.
+    fn all(nodes: impl IntoIterator<Item = Self>, or: bool) -> Self {
+        let mut flat = Vec::new();
+        for node in nodes {
+            match node {
+                Self::Const(value) if value == or => return Self::Const(or),
+                Self::Const(_) => {}
+                Self::And(inner) if !or => flat.extend(inner),
+                Self::Or(inner) if or => flat.extend(inner),
+                other => flat.push(other),
+            }
+        }
+        flat.sort_by_key(Self::cost);
+        match flat.len() {
+            0 => Self::Const(!or),
+            1 => flat.swap_remove(0),
+            _ if or => Self::Or(flat),
+            _ => Self::And(flat),
+        }
+    }
+}
+
+impl Plan {
+    /// Plans `key` for a mailbox that uses `keywords`, at `now` seconds since 1970 UTC. Keys nest
+    /// no deeper than the parser's limit, so recursion is bounded.
+    pub fn new(key: Key, keywords: &[Keyword], now: i64) -> Self {
+        let mut contents = Vec::new();
+        let root = build(key, keywords, now, &mut contents);
+        Self { root, contents }
+    }
+
+    /// Whether no message can match.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self.root, Node::Const(false))
+    }
+
+    /// Whether every message matches.
+    pub fn is_everything(&self) -> bool {
+        matches!(self.root, Node::Const(true))
+    }
+
+    /// The UIDs outside of which nothing can match, if the program says.
+    pub fn candidates(&self) -> Option<UidSet> {
+        match &self.root {
+            Node::Uids(uids) => Some(uids.clone()),
+            Node::And(nodes) => nodes
+                .iter()
+                .filter_map(|node| if let Node::Uids(uids) = node { Some(uids) } else { None })
+                .fold(None, |found: Option<UidSet>, uids| {
+                    Some(found.map_or_else(|| uids.clone(), |found| found.intersection(uids)))
+                }),
+            _ => None,
+        }
+    }
+
+    /// The keys that only text answers.
+    pub fn contents(&self) -> &[Content] {
+        &self.contents
+    }
+
+    /// Judges a message by what is known of it.
+    pub fn verdict<M: Marks>(&self, facts: &Facts<'_, M>) -> Verdict {
+        match eval(&self.root, facts) {
+            Some(true) => Verdict::Yes,
+            Some(false) => Verdict::No,
+            None if wants_sent(&self.root, facts) => Verdict::NeedsSent,
+            None => Verdict::NeedsContent,
+        }
+    }
+
+    /// Marks in `wanted`, which is as long as [`Plan::contents`], the keys whose answers can still
+    /// matter for the message.
+    pub fn needed<M: Marks>(&self, facts: &Facts<'_, M>, wanted: &mut [bool]) {
+        wanted.fill(false);
+        mark_needed(&self.root, facts, wanted);
+    }
+}
+
+fn build(key: Key, keywords: &[Keyword], now: i64, contents: &mut Vec<Content>) -> Node {
+    match key {
+        Key::All => Node::Const(true),
+        Key::Nothing => Node::Const(false),
+        Key::And(keys) => {
+            let nodes: Vec<_> =
+                keys.into_iter().map(|key| build(key, keywords, now, contents)).collect();
+            Node::all(nodes, false)
+        }
+        Key::Or(a, b) => {
+            let nodes = [build(*a, keywords, now, contents), build(*b, keywords, now, contents)];
+            Node::all(nodes, true)
+        }
+        Key::Not(key) => match build(*key, keywords, now, contents) {
+            Node::Const(value) => Node::Const(!value),
+            Node::Not(inner) => *inner,
+            node => Node::Not(Box::new(node)),
+        },
+        Key::Flag(flag) => Node::Flag(flag),
+        Key::Keyword(keyword) if !keywords.contains(&keyword) => Node::Const(false),
+        Key::Keyword(keyword) => Node::Keyword(keyword),
+        Key::Recent => Node::Recent,
+        Key::Internal(day) => Node::Internal(day),
+        Key::Sent(day) => Node::Sent(day),
+        Key::Saved(day) => Node::Saved(day),
+        Key::Older(seconds) => Node::AtOrBefore(now.saturating_sub(i64::from(seconds))),
+        Key::Younger(seconds) => Node::AtOrAfter(now.saturating_sub(i64::from(seconds))),
+        Key::Larger(octets) => Node::Larger(octets),
+        Key::Smaller(octets) => Node::Smaller(octets),
+        Key::Uids(uids) if uids.is_empty() => Node::Const(false),
+        Key::Uids(uids) => Node::Uids(uids),
+        Key::ModSeq(at) => Node::ModSeq(at),
+        Key::EmailId(id) => Node::EmailId(id),
+        Key::ThreadId(id) => Node::ThreadId(id),
+        Key::Content(content) => {
+            let at = contents.iter().position(|known| *known == content).unwrap_or_else(|| {
+                contents.push(content);
+                contents.len() - 1
+            });
+            Node::Content(at)
+        }
+    }
+}
+
+/// Kleene's three values: `None` where what is known does not decide.
+fn eval<M: Marks>(node: &Node, facts: &Facts<'_, M>) -> Option<bool> {
+    let row = facts.row;
+    Some(match node {
+        Node::Const(value) => *value,
+        Node::And(nodes) => return eval_all(nodes, facts, false),
+        Node::Or(nodes) => return eval_all(nodes, facts, true),
+        Node::Not(node) => return eval(node, facts).map(|value| !value),
+        Node::Flag(flag) => row.system.contains(*flag),
+        Node::Keyword(keyword) => facts.marks.has_keyword(row.uid, keyword),
+        Node::Recent => facts.marks.is_recent(row.uid),
+        Node::Internal(day) => day.matches(row.internal_date.date()),
+        Node::Saved(day) => day.matches(DateTime::new(row.save_date, 0).date()),
+        Node::AtOrBefore(at) => row.internal_date.seconds() <= *at,
+        Node::AtOrAfter(at) => row.internal_date.seconds() >= *at,
+        Node::Larger(octets) => u64::from(row.size) > *octets,
+        Node::Smaller(octets) => u64::from(row.size) < *octets,
+        Node::Uids(uids) => uids.contains(row.uid),
+        Node::ModSeq(at) => row.mod_seq >= *at,
+        Node::EmailId(id) => row.email_id == *id,
+        Node::ThreadId(id) => row.thread_id == *id,
+        Node::Sent(day) => facts.sent?.is_some_and(|date| day.matches(date)),
+        Node::Content(at) => return facts.content.get(*at).copied().flatten(),
+    })
+}
+
+/// One `absorbing` value decides: false for AND, true for OR.
+fn eval_all<M: Marks>(nodes: &[Node], facts: &Facts<'_, M>, absorbing: bool) -> Option<bool> {
+    let mut open = false;
+    for node in nodes {
+        match eval(node, facts) {
+            Some(value) if value == absorbing => return Some(absorbing),
+            Some(_) => {}
+            None => open = true,
+        }
+    }
+    if open { None } else { Some(!absorbing) }
+}
+
+fn wants_sent<M: Marks>(node: &Node, facts: &Facts<'_, M>) -> bool {
+    match node {
+        Node::Sent(_) => facts.sent.is_none(),
+        Node::Not(inner) => wants_sent(inner, facts),
+        Node::And(nodes) | Node::Or(nodes) => {
+            eval(node, facts).is_none() && nodes.iter().any(|node| wants_sent(node, facts))
+        }
+        _ => false,
+    }
+}
+
+fn mark_needed<M: Marks>(node: &Node, facts: &Facts<'_, M>, wanted: &mut [bool]) {
+    match node {
+        Node::Content(at) if facts.content.get(*at).copied().flatten().is_none() => {
+            if let Some(wanted) = wanted.get_mut(*at) {
+                *wanted = true;
+            }
+        }
+        Node::Not(inner) => mark_needed(inner, facts, wanted),
+        Node::And(nodes) | Node::Or(nodes) if eval(node, facts).is_none() => {
+            nodes.iter().for_each(|node| mark_needed(node, facts, wanted));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Position;
+    use base::SystemFlags;
+    use proptest::prelude::*;
+
+    struct Plain {
+        recent: bool,
+        keywords: Vec<Keyword>,
+    }
+
+    impl Marks for Plain {
+        fn has_keyword(&self, _: Uid, keyword: &Keyword) -> bool {
+            self.keywords.contains(keyword)
+        }
+        fn is_recent(&self, _: Uid) -> bool {
+            self.recent
+        }
+    }
+
+    fn day(year: i32, month: u8, day: u8) -> Date {
+        Date::new(year, month, day).unwrap()
+    }
+
+    fn row() -> Row {
+        Row {
+            uid: Uid::new(7).unwrap(),
+            mod_seq: ModSeq::new(40).unwrap(),
+            system: SystemFlags::EMPTY.with(SystemFlag::Seen),
+            size: 1000,
+            // 23:30 on 1 February at -05:00, which is 2 February in UTC.
+            internal_date: DateTime::from_civil(day(2020, 2, 1), (23, 30, 0), -300).unwrap(),
+            save_date: day(2021, 6, 5).days_since_epoch() * 86_400 + 86_399,
+            email_id: EmailId([0xab; 16]),
+            thread_id: ThreadId(0x1234),
+            position: Position { segment: 1, offset: 0, stored_bytes: 0 },
+        }
+    }
+
+    fn ask(key: Key) -> Verdict {
+        let keyword = Keyword::new("$Work").unwrap();
+        let marks = Plain { recent: false, keywords: vec![keyword.clone()] };
+        let now = row().internal_date.seconds() + 100;
+        let plan = Plan::new(key, &[keyword, Keyword::new("other").unwrap()], now);
+        plan.verdict(&Facts { row: &row(), marks: &marks, sent: None, content: &[] })
+    }
+
+    #[test]
+    fn columns_decide() {
+        use Key::*;
+        let not = |key| Not(Box::new(key));
+        let keyword = |name| Keyword(base::Keyword::new(name).unwrap());
+        let uids = |n| Uids(UidSet::range(Uid::MIN, Uid::new(n).unwrap()));
+        let yes = [
+            All,
+            And(vec![]),
+            not(Nothing),
+            Flag(SystemFlag::Seen),
+            not(Flag(SystemFlag::Deleted)),
+            keyword("$WORK"),
+            not(keyword("absent")),
+            not(keyword("other")),
+            not(Recent),
+            Internal(Day::On(day(2020, 2, 1))),
+            Internal(Day::Since(day(2020, 2, 1))),
+            Internal(Day::Before(day(2020, 2, 2))),
+            Saved(Day::On(day(2021, 6, 5))),
+            Older(100),
+            not(Older(101)),
+            Younger(100),
+            not(Younger(99)),
+            Larger(999),
+            not(Larger(1000)),
+            Smaller(1001),
+            not(Smaller(1000)),
+            uids(7),
+            not(uids(6)),
+            ModSeq(base::ModSeq::new(40).unwrap()),
+            not(ModSeq(base::ModSeq::new(41).unwrap())),
+            Key::email_id(&email_id_text()),
+            Key::thread_id("T0000000000001234"),
+            Or(Box::new(Nothing), Box::new(Flag(SystemFlag::Seen))),
+        ];
+        for key in yes {
+            assert_eq!(ask(key.clone()), Verdict::Yes, "{key:?}");
+            assert_eq!(ask(not(key.clone())), Verdict::No, "NOT {key:?}");
+        }
+    }
+
+    fn email_id_text() -> String {
+        base::EmailId([0xab; 16]).to_string()
+    }
+
+    #[test]
+    fn foreign_object_ids_match_nothing() {
+        let upper = email_id_text().to_uppercase();
+        for text in ["", "E", "M1", "Eabé", &upper, "E+0000000000000000000000000000000", "T1234"] {
+            assert_eq!(Key::email_id(text), Key::Nothing, "{text:?}");
+            assert_eq!(Key::thread_id(text), Key::Nothing, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn text_is_asked_only_when_it_matters() {
+        let text = |s: &str| Key::Content(Content::Text(s.into()));
+        let sent = Key::Sent(Day::On(day(2020, 1, 1)));
+        assert_eq!(ask(Key::And(vec![text("a"), Key::Recent])), Verdict::No);
+        let seen = Box::new(Key::Flag(SystemFlag::Seen));
+        assert_eq!(ask(Key::Or(Box::new(text("a")), seen)), Verdict::Yes);
+        assert_eq!(ask(Key::And(vec![text("a"), sent.clone()])), Verdict::NeedsSent);
+        assert_eq!(ask(text("a")), Verdict::NeedsContent);
+
+        // (recent AND a) OR (b AND sent): once the date is known to match, only b is left.
+        let key = Key::Or(
+            Box::new(Key::And(vec![Key::Recent, text("a")])),
+            Box::new(Key::And(vec![text("b"), sent])),
+        );
+        let plan = Plan::new(key, &[], 0);
+        let marks = Plain { recent: false, keywords: vec![] };
+        let row = row();
+        let mut facts = Facts { row: &row, marks: &marks, sent: None, content: &[] };
+        assert_eq!(plan.verdict(&facts), Verdict::NeedsSent);
+        facts.sent = Some(Some(day(2020, 1, 1)));
+        assert_eq!(plan.verdict(&facts), Verdict::NeedsContent);
+        let mut wanted = [false; 2];
+        plan.needed(&facts, &mut wanted);
+        assert_eq!(plan.contents()[0], Content::Text("a".into()));
+        assert_eq!(wanted, [false, true]);
+        facts.content = &[None, Some(true)];
+        assert_eq!(plan.verdict(&facts), Verdict::Yes);
+        facts.sent = Some(None);
+        assert_eq!(plan.verdict(&facts), Verdict::No);
+    }
+
+    #[test]
+    fn candidates_narrow() {
+        let uids = |a, b| Key::Uids(UidSet::range(Uid::new(a).unwrap(), Uid::new(b).unwrap()));
+        let plan = Plan::new(Key::And(vec![Key::Recent, uids(3, 9), uids(5, 20)]), &[], 0);
+        assert_eq!(plan.candidates().unwrap().to_string(), "5:9");
+        assert_eq!(Plan::new(Key::Not(Box::new(uids(1, 2))), &[], 0).candidates(), None);
+        assert!(Plan::new(Key::Uids(UidSet::new()), &[], 0).is_nothing());
+    }
+
+    fn any_key() -> impl Strategy<Value = Key> {
+        let leaf = prop_oneof![
+            Just(Key::All),
+            Just(Key::Nothing),
+            Just(Key::Recent),
+            Just(Key::Flag(SystemFlag::Seen)),
+            Just(Key::Flag(SystemFlag::Deleted)),
+            (990u64..1010).prop_map(Key::Larger),
+            (0u8..4).prop_map(|n| Key::Content(Content::Text(n.to_string()))),
+            Just(Key::Sent(Day::On(day(2020, 1, 1)))),
+        ];
+        leaf.prop_recursive(4, 24, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Key::And),
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| Key::Or(a.into(), b.into())),
+                inner.prop_map(|key| Key::Not(key.into())),
+            ]
+        })
+    }
+
+    /// The meaning of a key by its definition, everything known.
+    fn naive(key: &Key, recent: bool, sent: bool, texts: &[bool; 4]) -> bool {
+        let again = |key: &Key| naive(key, recent, sent, texts);
+        match key {
+            Key::All => true,
+            Key::And(keys) => keys.iter().all(again),
+            Key::Or(a, b) => again(a) || again(b),
+            Key::Not(key) => !again(key),
+            Key::Recent => recent,
+            Key::Flag(flag) => *flag == SystemFlag::Seen,
+            Key::Larger(n) => 1000 > *n,
+            Key::Sent(_) => sent,
+            Key::Content(Content::Text(n)) => texts[n.parse::<usize>().unwrap()],
+            _ => false,
+        }
+    }
+
+    proptest! {
+        /// Asking step by step, as little as needed, gives what asking for all would.
+        #[test]
+        fn lazy_equals_eager(key in any_key(), recent: bool, sent: bool, texts: [bool; 4]) {
+            let plan = Plan::new(key.clone(), &[], 0);
+            let (marks, row) = (Plain { recent, keywords: vec![] }, row());
+            let date = if sent { day(2020, 1, 1) } else { day(2020, 1, 2) };
+            let mut known = vec![None; plan.contents().len()];
+            let mut wanted = vec![false; known.len()];
+            let mut date_known = None;
+            let verdict = loop {
+                let facts = Facts { row: &row, marks: &marks, sent: date_known, content: &known };
+                match plan.verdict(&facts) {
+                    Verdict::NeedsSent => {
+                        prop_assert!(date_known.is_none());
+                        date_known = Some(Some(date));
+                    }
+                    Verdict::NeedsContent => {
+                        plan.needed(&facts, &mut wanted);
+                        // One at a time: each step must still ask for something new.
+                        let at = wanted.iter().position(|&wanted| wanted).unwrap();
+                        prop_assert!(known[at].is_none());
+                        let Content::Text(n) = &plan.contents()[at] else { unreachable!() };
+                        known[at] = Some(texts[n.parse::<usize>().unwrap()]);
+                    }
+                    done => break done == Verdict::Yes,
+                }
+            };
+            prop_assert_eq!(verdict, naive(&key, recent, sent, &texts));
+        }
+    }
+}
