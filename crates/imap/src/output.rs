@@ -1,0 +1,160 @@
+//! Responses on their way out: a chain of [`Bytes`] with a small buffer at its end.
+//!
+//! Nothing here grows with the mailbox: whoever produces much calls [`Out::flow`] as it goes.
+
+use std::io;
+use std::mem;
+
+use bytes::Bytes;
+use wire::response::{Encoding, Tagged, Untagged};
+
+use crate::transport::Sink;
+
+/// What waits to be written.
+#[derive(Debug)]
+pub struct Output {
+    chain: Vec<Bytes>,
+    tail: Vec<u8>,
+    chain_bytes: usize,
+    bytes_max: usize,
+    encoding: Encoding,
+}
+
+impl Output {
+    /// An empty output that counts as full above `bytes_max`.
+    pub fn new(bytes_max: usize) -> Self {
+        Self {
+            chain: Vec::new(),
+            tail: Vec::new(),
+            chain_bytes: 0,
+            bytes_max,
+            encoding: Encoding::default(),
+        }
+    }
+
+    /// How values are written from here on: follows ENABLE.
+    pub fn set_encoding(&mut self, encoding: Encoding) {
+        self.encoding = encoding;
+    }
+
+    /// How values are written.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Adds an untagged response.
+    pub fn untagged(&mut self, response: &Untagged) {
+        response.print(&mut self.tail, self.encoding);
+    }
+
+    /// Adds a tagged response.
+    pub fn tagged(&mut self, response: &Tagged) {
+        response.print(&mut self.tail, self.encoding);
+    }
+
+    /// The buffer at the end, for what is written piece by piece.
+    pub fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.tail
+    }
+
+    /// Adds bytes without copying them; small ones are copied, which is cheaper.
+    pub fn bytes(&mut self, bytes: Bytes) {
+        const COPIED_MAX: usize = 512;
+        if bytes.len() <= COPIED_MAX {
+            self.tail.extend_from_slice(&bytes);
+            return;
+        }
+        self.close_tail();
+        self.chain_bytes += bytes.len();
+        self.chain.push(bytes);
+    }
+
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.chain_bytes += self.tail.len();
+            self.chain.push(Bytes::from(mem::take(&mut self.tail)));
+        }
+    }
+
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.chain_bytes + self.tail.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a producer should wait for the client.
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.bytes_max
+    }
+
+    /// Takes all that waits.
+    pub fn take(&mut self) -> Vec<Bytes> {
+        self.close_tail();
+        self.chain_bytes = 0;
+        mem::take(&mut self.chain)
+    }
+}
+
+/// An [`Output`] together with where it goes: what commands write to.
+pub struct Out<'a> {
+    output: &'a mut Output,
+    sink: &'a mut dyn Sink,
+}
+
+impl<'a> Out<'a> {
+    /// Joins the two.
+    pub fn new(output: &'a mut Output, sink: &'a mut dyn Sink) -> Self {
+        Self { output, sink }
+    }
+
+    /// Adds an untagged response.
+    pub fn untagged(&mut self, response: &Untagged) {
+        self.output.untagged(response);
+    }
+
+    /// The buffer at the end, for what is written piece by piece.
+    pub fn tail(&mut self) -> &mut Vec<u8> {
+        self.output.tail()
+    }
+
+    /// Adds bytes without copying them.
+    pub fn bytes(&mut self, bytes: Bytes) {
+        self.output.bytes(bytes);
+    }
+
+    /// How values are written.
+    pub fn encoding(&self) -> Encoding {
+        self.output.encoding()
+    }
+
+    /// Waits for the client if much is waiting for it. Call it between responses, and between the
+    /// pieces of a literal.
+    pub async fn flow(&mut self) -> io::Result<()> {
+        match self.output.is_full() {
+            true => self.flush().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Writes all that waits.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        match self.output.is_empty() {
+            true => Ok(()),
+            false => self.sink.send(self.output.take()).await,
+        }
+    }
+
+    /// The same output for a shorter time.
+    pub fn reborrow(&mut self) -> Out<'_> {
+        Out { output: self.output, sink: self.sink }
+    }
+
+    /// The output without its sink.
+    pub fn output(&mut self) -> &mut Output {
+        self.output
+    }
+}
