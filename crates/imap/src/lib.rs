@@ -12,7 +12,6 @@ pub mod command;
 pub mod connection;
 pub mod context;
 pub mod error;
-pub mod grammar;
 pub mod output;
 pub mod session;
 pub mod sync;

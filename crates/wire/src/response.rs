@@ -47,7 +47,7 @@ pub enum Code {
     /// CANNOT
     Cannot,
     /// CAPABILITY
-    Capability(Vec<&'static str>),
+    Capability(Vec<String>),
     /// CLIENTBUG
     ClientBug,
     /// CLOSED
@@ -207,7 +207,7 @@ pub enum Untagged {
     /// `* BYE`
     Bye(Option<Code>, String),
     /// `* CAPABILITY`
-    Capability(Vec<&'static str>),
+    Capability(Vec<String>),
     /// `* ENABLED`
     Enabled(Vec<&'static str>),
     /// `* ID`

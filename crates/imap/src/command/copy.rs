@@ -1,0 +1,12 @@
+//! COPY.
+
+use wire::command::Copy;
+
+use crate::context::Selected;
+use crate::error::{Done, No};
+
+/// Runs the command.
+pub async fn run(cx: &mut Selected<'_>, args: Copy) -> Result<Done, No> {
+    let _ = (cx, args);
+    Err(No::Bad("not there yet"))
+}

@@ -1,0 +1,12 @@
+//! CREATE.
+
+use wire::command::Create;
+
+use crate::context::Authenticated;
+use crate::error::{Done, No};
+
+/// Runs the command.
+pub async fn run(cx: &mut Authenticated<'_>, args: Create) -> Result<Done, No> {
+    let _ = (cx, args);
+    Err(No::Bad("not there yet"))
+}

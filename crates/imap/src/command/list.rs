@@ -1,0 +1,12 @@
+//! LIST.
+
+use wire::command::List;
+
+use crate::context::Authenticated;
+use crate::error::{Done, No};
+
+/// Runs the command.
+pub async fn run(cx: &mut Authenticated<'_>, args: List) -> Result<Done, No> {
+    let _ = (cx, args);
+    Err(No::Bad("not there yet"))
+}

@@ -1,0 +1,12 @@
+//! RENAME.
+
+use wire::command::Rename;
+
+use crate::context::Authenticated;
+use crate::error::{Done, No};
+
+/// Runs the command.
+pub async fn run(cx: &mut Authenticated<'_>, args: Rename) -> Result<Done, No> {
+    let _ = (cx, args);
+    Err(No::Bad("not there yet"))
+}

@@ -1,0 +1,12 @@
+//! SEARCH.
+
+use wire::command::Search;
+
+use crate::context::Selected;
+use crate::error::{Done, No};
+
+/// Runs the command.
+pub async fn run(cx: &mut Selected<'_>, args: Search) -> Result<Done, No> {
+    let _ = (cx, args);
+    Err(No::Bad("not there yet"))
+}

@@ -1,0 +1,384 @@
+//! A session: reads events, dispatches commands through the table, and ends each the same way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use account::Live;
+use auth::Channel;
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use mailbox::Expunges;
+use wire::command::Command;
+use wire::response::{Code, Condition, Tagged, Untagged};
+
+use crate::capability;
+use crate::command;
+use crate::connection::{Connection, Event, Refusal};
+use crate::context::{Authenticated, Client, Enabled, Selected, SelectedMailbox, Shared};
+use crate::error::{Done, Next, No};
+use crate::output::{Out, Output};
+use crate::sync;
+use crate::table::{self, Needs, Row};
+use crate::transport::{Received, Transport};
+
+/// RFC 9051 §3.
+#[derive(Default)]
+pub enum Session {
+    /// Nobody is logged in.
+    #[default]
+    NotAuthenticated,
+    /// An account is open.
+    Authenticated {
+        /// The account.
+        live: Arc<Live>,
+    },
+    /// A mailbox is selected.
+    Selected {
+        /// The account.
+        live: Arc<Live>,
+        /// The mailbox.
+        mailbox: Box<SelectedMailbox>,
+    },
+    /// The connection ends.
+    Logout,
+}
+
+/// A connection with its session.
+pub struct Driver<T> {
+    pub(crate) transport: T,
+    pub(crate) connection: Connection,
+    pub(crate) output: Output,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) client: Client,
+    pub(crate) session: Session,
+    /// Counts this connection among its account's.
+    pub(crate) guard: Option<Box<dyn Send + Sync>>,
+    bad_commands: usize,
+    began_ms: i64,
+}
+
+/// Serves one client, from the greeting to the end of the connection.
+pub async fn serve<T: Transport>(transport: T, shared: Arc<Shared>) {
+    let mut driver = Driver::new(transport, shared);
+    if let Err(no) = driver.run().await {
+        driver.farewell(&no).await;
+    }
+    driver.transport.shutdown().await;
+}
+
+impl<T: Transport> Driver<T> {
+    fn new(transport: T, shared: Arc<Shared>) -> Self {
+        let tls = transport.tls();
+        let channel = Channel {
+            remote: transport.remote(),
+            tls,
+            secure: transport.is_secure(),
+            protocol: "imap",
+        };
+        Self {
+            connection: Connection::new(&shared.limits),
+            output: Output::new(shared.limits.output_bytes_max),
+            client: Client {
+                channel,
+                can_start_tls: transport.can_start_tls(),
+                identity: None,
+                id_name: None,
+                enabled: Enabled::default(),
+            },
+            session: Session::NotAuthenticated,
+            guard: None,
+            bad_commands: 0,
+            began_ms: shared.clock.now_ms(),
+            transport,
+            shared,
+        }
+    }
+
+    /// Runs until LOGOUT or the end of the connection, which are `Ok`.
+    async fn run(&mut self) -> Result<(), No> {
+        let capabilities = capability::list(&self.shared, &self.client);
+        self.output.untagged(&Untagged::Status(
+            Condition::Ok,
+            Some(Code::Capability(capabilities)),
+            format!("{} ready", self.shared.settings.name),
+        ));
+        while !matches!(self.session, Session::Logout) {
+            match self.event().await? {
+                Some(event) => self.handle(event).await?,
+                None => return Ok(()),
+            }
+        }
+        self.flush().await
+    }
+
+    /// The next event that is not [`Event::NeedBytes`] or [`Event::Send`]; `None` at the end of the
+    /// connection. All output is written before the client is waited for.
+    pub(crate) async fn event(&mut self) -> Result<Option<Event>, No> {
+        loop {
+            match self.connection.next() {
+                Event::NeedBytes => {
+                    if !self.read().await? {
+                        return Ok(None);
+                    }
+                }
+                Event::Send(bytes) => self.output.tail().extend_from_slice(bytes),
+                event => return Ok(Some(event)),
+            }
+            if self.output.is_full() {
+                self.flush().await?;
+            }
+        }
+    }
+
+    /// Reads once; false at the end of the connection.
+    async fn read(&mut self) -> Result<bool, No> {
+        self.flush().await?;
+        let timeout = self.patience()?;
+        let before = self.connection.inbox().len();
+        let stop = self.shared.stop.clone();
+        let received = {
+            let read = std::pin::pin!(self.transport.read(self.connection.inbox(), timeout));
+            let stopped = std::pin::pin!(stop.wait());
+            match select(read, stopped).await {
+                Either::Left((received, _)) => received?,
+                Either::Right(_) => return Err(No::Bye("server is shutting down")),
+            }
+        };
+        let after = self.connection.inbox().len();
+        self.connection.received(after.saturating_sub(before));
+        match received {
+            Received::Bytes => Ok(true),
+            Received::Eof => Ok(false),
+            Received::TimedOut => Err(No::Bye("nothing was heard for too long")),
+        }
+    }
+
+    /// How long to wait for the client.
+    fn patience(&self) -> Result<Duration, No> {
+        let limits = &self.shared.limits;
+        if self.client.identity.is_none() {
+            let spent = self.shared.clock.now_ms().saturating_sub(self.began_ms).max(0);
+            let left = limits.login_time.saturating_sub(Duration::from_millis(spent as u64));
+            return match left.is_zero() {
+                true => Err(No::Bye("time to log in is over")),
+                false => Ok(left),
+            };
+        }
+        Ok(if self.connection.is_mid_command() { limits.stall_time } else { limits.idle_time })
+    }
+
+    /// Writes all that waits.
+    pub(crate) async fn flush(&mut self) -> Result<(), No> {
+        Ok(Out::new(&mut self.output, &mut self.transport).flush().await?)
+    }
+
+    async fn handle(&mut self, event: Event) -> Result<(), No> {
+        match event {
+            Event::Command(parsed) => {
+                let row = table::find(table::verb(&parsed.command))
+                    .ok_or(No::Bug("a verb without a row"))?;
+                let result = match self.may(row) {
+                    Ok(()) => self.dispatch(&parsed.tag, parsed.command).await,
+                    Err(no) => Err(no),
+                };
+                self.finish(parsed.tag, row, result).await
+            }
+            Event::Append(head) => {
+                let row = table::find("APPEND").ok_or(No::Bug("a verb without a row"))?;
+                let tag = head.tag.clone();
+                let result = command::append::run(self, head).await;
+                self.finish(tag, row, result).await
+            }
+            Event::Bad(refusal) => self.refused(refusal),
+            Event::Close(why) => {
+                tracing::info!(remote = %self.client.channel.remote, why, "connection closed");
+                self.output.take();
+                self.session = Session::Logout;
+                Ok(())
+            }
+            _ => Err(No::Bug("an event that no command asked for")),
+        }
+    }
+
+    fn refused(&mut self, refusal: Refusal) -> Result<(), No> {
+        let Refusal { tag, no, code, text } = refusal;
+        let condition = if no { Condition::No } else { Condition::Bad };
+        match tag {
+            Some(tag) => self.output.tagged(&Tagged { tag, condition, code, text }),
+            None => self.output.untagged(&Untagged::Status(condition, code, text)),
+        }
+        self.count_bad()
+    }
+
+    fn count_bad(&mut self) -> Result<(), No> {
+        self.bad_commands += 1;
+        match self.bad_commands > self.shared.limits.bad_commands_max {
+            true => Err(No::Bye("too many commands were not understood")),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a command is legal in this state, and offered.
+    fn may(&self, row: &Row) -> Result<(), No> {
+        if !row.capability.is_empty()
+            && self.shared.settings.mask.hides(row.capability, &self.client)
+        {
+            return Err(No::Bad("unknown command"));
+        }
+        match (row.needs, &self.session) {
+            (Needs::Nothing, _)
+            | (Needs::Stranger, Session::NotAuthenticated)
+            | (Needs::Account, Session::Authenticated { .. } | Session::Selected { .. })
+            | (Needs::Mailbox, Session::Selected { .. }) => Ok(()),
+            (Needs::Stranger, _) => Err(No::Bad("already logged in")),
+            (Needs::Account | Needs::Mailbox, Session::NotAuthenticated) => {
+                Err(No::Bad("log in first"))
+            }
+            (Needs::Mailbox, _) => Err(No::Bad("select a mailbox first")),
+            (Needs::Account, Session::Logout) => Err(No::Bug("a command after LOGOUT")),
+        }
+    }
+
+    async fn dispatch(&mut self, tag: &str, command: Command) -> Result<Done, No> {
+        use crate::command as verb;
+        match command {
+            Command::Capability => verb::capability::run(self),
+            Command::Noop => verb::noop::run(),
+            Command::Logout => verb::logout::run(self),
+            Command::Id(args) => verb::id::run(self, args),
+            Command::StartTls => verb::starttls::run(self, tag).await,
+            Command::Authenticate(args) => verb::authenticate::run(self, args).await,
+            Command::Login(args) => verb::login::run(self, args).await,
+            Command::Enable(args) => verb::enable::run(self, args),
+            Command::Select(args) => verb::select::run(self, tag, args, false).await,
+            Command::Examine(args) => verb::select::run(self, tag, args, true).await,
+            Command::Create(args) => verb::create::run(&mut self.account(tag)?, args).await,
+            Command::Delete(name) => verb::delete::run(&mut self.account(tag)?, name).await,
+            Command::Rename(args) => verb::rename::run(&mut self.account(tag)?, args).await,
+            Command::Subscribe(name) => verb::subscribe::run(&mut self.account(tag)?, name).await,
+            Command::Unsubscribe(name) => {
+                verb::unsubscribe::run(&mut self.account(tag)?, name).await
+            }
+            Command::List(args) => verb::list::run(&mut self.account(tag)?, args).await,
+            Command::Lsub(args) => verb::lsub::run(&mut self.account(tag)?, args).await,
+            Command::Xlist(args) => verb::xlist::run(&mut self.account(tag)?, args).await,
+            Command::Namespace => verb::namespace::run(&mut self.account(tag)?),
+            Command::Status(args) => verb::status::run(&mut self.account(tag)?, args),
+            Command::Append(_) => Err(No::Bad("APPEND needs a message literal")),
+            Command::Idle => verb::idle::run(self).await,
+            Command::Check => verb::check::run(&mut self.mailbox(tag)?).await,
+            Command::Close => verb::close::run(&mut self.mailbox(tag)?).await,
+            Command::Unselect => verb::unselect::run(&mut self.mailbox(tag)?).await,
+            Command::Expunge(set) => verb::expunge::run(&mut self.mailbox(tag)?, set).await,
+            Command::Search(args) => verb::search::run(&mut self.mailbox(tag)?, args).await,
+            Command::Sort(args) => verb::sort::run(&mut self.mailbox(tag)?, args).await,
+            Command::Thread(args) => verb::thread::run(&mut self.mailbox(tag)?, args).await,
+            Command::Fetch(args) => verb::fetch::run(&mut self.mailbox(tag)?, args).await,
+            Command::Store(args) => verb::store::run(&mut self.mailbox(tag)?, args).await,
+            Command::Copy(args) => verb::copy::run(&mut self.mailbox(tag)?, args).await,
+            Command::Move(args) => verb::r#move::run(&mut self.mailbox(tag)?, args).await,
+        }
+    }
+
+    /// Lends what a command outside a mailbox may borrow.
+    pub(crate) fn account<'a>(&'a mut self, tag: &'a str) -> Result<Authenticated<'a>, No> {
+        let (live, selected) = match &mut self.session {
+            Session::Authenticated { live } => (&*live, None),
+            Session::Selected { live, mailbox } => (&*live, Some(&mut **mailbox)),
+            _ => return Err(No::Bug("a command that needs an account ran without one")),
+        };
+        Ok(Authenticated {
+            tag,
+            shared: &self.shared,
+            client: &mut self.client,
+            live,
+            selected,
+            out: Out::new(&mut self.output, &mut self.transport),
+        })
+    }
+
+    /// Lends what a command in a mailbox may borrow.
+    pub(crate) fn mailbox<'a>(&'a mut self, tag: &'a str) -> Result<Selected<'a>, No> {
+        let Session::Selected { live, mailbox } = &mut self.session else {
+            return Err(No::Bug("a command that needs a mailbox ran without one"));
+        };
+        Ok(Selected {
+            tag,
+            shared: &self.shared,
+            client: &mut self.client,
+            live,
+            mailbox,
+            out: Out::new(&mut self.output, &mut self.transport),
+        })
+    }
+
+    /// The end of every command: what is new, then the tagged line.
+    async fn finish(&mut self, tag: String, row: &Row, result: Result<Done, No>) -> Result<(), No> {
+        let (condition, code, text, next) = match result {
+            Ok(done) => (Condition::Ok, done.code, done.text.to_owned(), done.next),
+            Err(no @ (No::Lost(_) | No::Bye(_) | No::Bug(_))) => return Err(no),
+            Err(no) => {
+                if let No::Unavailable(error) = &no {
+                    tracing::error!(verb = row.verb, %error, "storage failed");
+                }
+                (no.condition(), no.code(), no.to_string(), Next::Stay)
+            }
+        };
+        if next == Next::Unselect {
+            self.unselect();
+        }
+        if next != Next::Close {
+            self.sync(row.expunges, row.verb.starts_with("UID ")).await?;
+        }
+        self.output.tagged(&Tagged { tag, condition, code, text });
+        if next == Next::Close {
+            self.session = Session::Logout;
+        }
+        if condition == Condition::Bad { self.count_bad() } else { Ok(()) }
+    }
+
+    /// Tells the client what is new in its mailbox.
+    pub(crate) async fn sync(&mut self, expunges: Expunges, with_uid: bool) -> Result<(), No> {
+        let Session::Selected { live, mailbox } = &mut self.session else { return Ok(()) };
+        let state = live.state();
+        let Some(info) = state.get(mailbox.id) else {
+            // RFC 2180 §3.3 allows to disconnect; no answer about a mailbox that is gone is right.
+            return Err(No::Bye("the selected mailbox was deleted"));
+        };
+        mailbox.view.absorb(info.mailbox);
+        let enabled = self.client.enabled;
+        let mut out = Out::new(&mut self.output, &mut self.transport);
+        sync::tell(mailbox, enabled, expunges, with_uid, &mut out).await
+    }
+
+    /// No mailbox is selected any more.
+    pub(crate) fn unselect(&mut self) {
+        self.session = match std::mem::take(&mut self.session) {
+            Session::Selected { live, .. } => Session::Authenticated { live },
+            other => other,
+        };
+    }
+
+    /// Follows what the client has enabled.
+    pub(crate) fn enabled_changed(&mut self) {
+        let encoding = self.client.enabled.encoding();
+        self.output.set_encoding(encoding);
+        self.connection.set_syntax(encoding.utf8, encoding.rev2);
+    }
+
+    /// The last words before a connection ends out of order.
+    async fn farewell(&mut self, no: &No) {
+        let remote = self.client.channel.remote;
+        match no {
+            No::Lost(error) => {
+                tracing::debug!(%remote, %error, "connection lost");
+                return;
+            }
+            No::Bug(what) => tracing::error!(%remote, what, "internal error"),
+            no => tracing::info!(%remote, why = %no, "connection ended"),
+        }
+        self.output.untagged(&Untagged::Bye(no.code(), no.to_string()));
+        let chain: Vec<Bytes> = self.output.take();
+        let _ = self.transport.write(chain).await;
+    }
+}

@@ -1,0 +1,93 @@
+//! The one place where a client is told what happened to its mailbox (RFC 9051 §5.2, §7.5).
+//!
+//! Every command ends here; IDLE comes here whenever something may have happened.
+
+use std::fmt::Write;
+
+use base::{ModSeq, Uid};
+use mailbox::{Event, Expunges, View};
+use wire::response::fetch::{self, Small};
+use wire::response::{Code, Condition, Untagged};
+
+use crate::context::{Enabled, SelectedMailbox};
+use crate::error::No;
+use crate::output::Out;
+
+/// Tells what has been absorbed and not told: expunges only if `expunges` says so. `with_uid`: a
+/// UID command ends, so its FETCH responses carry UIDs (RFC 9051 §6.4.9).
+pub async fn tell(
+    mailbox: &mut SelectedMailbox,
+    enabled: Enabled,
+    expunges: Expunges,
+    with_uid: bool,
+    out: &mut Out<'_>,
+) -> Result<(), No> {
+    let with_uid = with_uid || enabled.qresync || enabled.rev2;
+    for event in mailbox.view.sync(expunges) {
+        match event {
+            Event::Expunged { uids, .. } if enabled.qresync => {
+                out.untagged(&Untagged::Vanished { earlier: false, uids });
+            }
+            Event::Expunged { seqs, .. } => {
+                for seq in seqs {
+                    out.untagged(&Untagged::Expunge(seq));
+                    out.flow().await?;
+                }
+            }
+            Event::Exists(count) => out.untagged(&Untagged::Exists(count)),
+            // RFC 9051 has no RECENT.
+            Event::Recent(_) if enabled.rev2 => {}
+            Event::Recent(count) => out.untagged(&Untagged::Recent(count)),
+            Event::NewKeywords => flags_of_mailbox(mailbox, out),
+            Event::Flags { seq, uid, mod_seq } => {
+                let Some(flags) = flags_text(&mailbox.view, uid, enabled.rev2) else { continue };
+                let tail = out.tail();
+                fetch::open(tail, seq);
+                if with_uid {
+                    Small::Uid(uid).print(tail);
+                    tail.push(b' ');
+                }
+                Small::Flags(&flags).print(tail);
+                if enabled.condstore && mod_seq > ModSeq::ZERO {
+                    tail.push(b' ');
+                    Small::ModSeq(mod_seq).print(tail);
+                }
+                tail.extend_from_slice(b")\r\n");
+            }
+        }
+        out.flow().await?;
+    }
+    Ok(())
+}
+
+/// `* FLAGS` and `* OK [PERMANENTFLAGS]` (RFC 9051 §7.3.5, §7.1).
+pub fn flags_of_mailbox(mailbox: &SelectedMailbox, out: &mut Out<'_>) {
+    let mut flags = String::new();
+    for flag in base::flag::SystemFlag::ALL {
+        let _ = write!(flags, "{} ", flag.name());
+    }
+    for keyword in mailbox.view.mailbox().keywords() {
+        let _ = write!(flags, "{keyword} ");
+    }
+    flags.truncate(flags.trim_end().len());
+    let permanent = if mailbox.read_only { String::new() } else { format!("{flags} \\*") };
+    out.untagged(&Untagged::Flags(flags));
+    out.untagged(&Untagged::Status(
+        Condition::Ok,
+        Some(Code::PermanentFlags(permanent)),
+        "Flags permitted".to_owned(),
+    ));
+}
+
+/// A message's flags as FETCH shows them, without parentheses; `\Recent` only without IMAP4rev2.
+/// `None` for a message that the client does not number.
+pub fn flags_text(view: &View, uid: Uid, rev2: bool) -> Option<String> {
+    let mut text = view.flags(uid)?.to_string();
+    if !rev2 && view.is_recent(uid) {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str("\\Recent");
+    }
+    Some(text)
+}
