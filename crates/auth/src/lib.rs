@@ -3,6 +3,25 @@
 
 #![forbid(unsafe_code)]
 
+mod cache;
+pub mod decide;
+pub mod directory;
+pub mod entry;
+mod internal;
+mod mechanism;
+mod password;
+pub mod prepare;
+mod runtime;
+mod secret;
+pub mod throttle;
+
+pub use directory::{Directory, Shared, Source, User};
+pub use entry::Entry;
+pub use internal::{CannotStart, Internal, Options, Underivable};
+pub use password::{CannotHash, Cost, Credential, ScramKeys};
+pub use runtime::{NoRandomness, Runtime};
+pub use secret::Secret;
+
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
