@@ -1,12 +1,225 @@
-//! STORE.
+//! STORE: change the flags of messages, in one record whatever their number.
+//!
+//! RFC 9051 §6.4.6, RFC 3501 §6.4.6; UNCHANGEDSINCE: RFC 7162 §3.1.3; messages expunged by another
+//! session: RFC 2180 §4.2.
 
+use account::Decision;
+use base::{Flags, ModSeq, SeqSet, Uid, UidSet};
+use mailbox::{Account, FlagOp, Mailbox, Record, Row};
+use storage::Durability;
 use wire::command::Store;
+use wire::response::Code;
+use wire::response::fetch::{self, Small};
+use wire::value::{Numbering, StoreMode};
 
 use crate::context::Selected;
 use crate::error::{Done, No};
+use crate::sync;
 
 /// Runs the command.
 pub async fn run(cx: &mut Selected<'_>, args: Store) -> Result<Done, No> {
-    let _ = (cx, args);
-    Err(No::Bad("not there yet"))
+    cx.must_be_writable()?;
+    if args.unchanged_since.is_some() {
+        cx.enable_condstore();
+    }
+    cx.absorb();
+    let targets = cx.resolve(&args.set, args.numbering)?;
+    let change = Change {
+        op: match args.mode {
+            StoreMode::Replace => FlagOp::Replace,
+            StoreMode::Add => FlagOp::Add,
+            StoreMode::Remove => FlagOp::Remove,
+        },
+        flags: args.flags.clone(),
+        unchanged_since: args.unchanged_since,
+    };
+    let outcome = commit(cx, &targets, &change).await?;
+    answer(cx, &args, &outcome).await?;
+    end(cx, &args, &targets, &outcome)
+}
+
+/// What to do to flags.
+pub(crate) struct Change {
+    pub(crate) op: FlagOp,
+    pub(crate) flags: Flags,
+    pub(crate) unchanged_since: Option<ModSeq>,
+}
+
+/// What a change comes to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Messages whose flags become different.
+    pub(crate) changed: UidSet,
+    /// Messages that have the wanted flags in the end; those in `changed` among them.
+    passed: UidSet,
+    /// Messages that failed UNCHANGEDSINCE.
+    failed: UidSet,
+    /// Of `changed`, those nobody else changed since this session's view was taken.
+    quiet: UidSet,
+}
+
+/// Changes the flags of those of `targets` that exist, and takes the result into the view, where it
+/// counts as told: the caller tells it, or is silent.
+pub(crate) async fn commit(
+    cx: &mut Selected<'_>,
+    targets: &UidSet,
+    change: &Change,
+) -> Result<Outcome, No> {
+    let (id, seen) = (cx.mailbox.id, cx.mailbox.view.mailbox());
+    let keywords_max = cx.shared.limits.keywords_max;
+    let decide = |account: &Account| {
+        let newest = account.get(id).ok_or(No::NonExistent)?.mailbox;
+        let outcome = change.decide(newest, seen, targets, keywords_max)?;
+        let mut records = vec![];
+        if !outcome.changed.is_empty() {
+            let (uids, op) = (outcome.changed.clone(), change.op);
+            let flags = change.flags_for(newest);
+            records.push(Record::FlagsChanged { mailbox: id, uids, op, flags });
+        }
+        Ok::<_, No>(Decision { records, value: outcome })
+    };
+    let done = cx.live.commit(Vec::new(), Durability::Synced, decide).await?;
+    if let Some(entry) = done.entries.first() {
+        cx.mailbox.view.mute(entry.at, &done.value.quiet);
+    }
+    cx.absorb();
+    Ok(done.value)
+}
+
+impl Change {
+    /// Sorts the messages of `targets` that exist in `newest`; `seen` is what the session decided
+    /// on.
+    fn decide(
+        &self,
+        newest: &Mailbox,
+        seen: &Mailbox,
+        targets: &UidSet,
+        keywords_max: usize,
+    ) -> Result<Outcome, No> {
+        let mut outcome = Outcome::default();
+        for row in newest.rows_in(targets) {
+            // One mod-sequence a message stands for all its flags, and flags as they were at an
+            // earlier one are not kept; so a change of another flag fails the test too, which
+            // RFC 7162 §3.1.12 advises against and leaves to the client to retry.
+            if self.unchanged_since.is_some_and(|since| row.mod_seq > since) {
+                outcome.failed.insert(row.uid);
+                continue;
+            }
+            outcome.passed.insert(row.uid);
+            if self.differs(newest, &row) {
+                outcome.changed.insert(row.uid);
+                if seen.get(row.uid).is_some_and(|known| known.mod_seq == row.mod_seq) {
+                    outcome.quiet.insert(row.uid);
+                }
+            }
+        }
+        if self.op != FlagOp::Remove && !outcome.changed.is_empty() {
+            let known = newest.keywords();
+            let new = self.flags.keywords.iter().filter(|keyword| !known.contains(keyword)).count();
+            if new > 0 && known.len() + new > keywords_max {
+                return Err(No::Limit("too many keywords in this mailbox"));
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Whether the change makes a difference: setting a set flag must not move the mod-sequence
+    /// (RFC 7162 §3.1.11).
+    fn differs(&self, mailbox: &Mailbox, row: &Row) -> bool {
+        let (has, wants) = (row.system.bits(), self.flags.system.bits());
+        let keyword = |keyword| mailbox.has_keyword(row.uid, keyword);
+        match self.op {
+            FlagOp::Add => has & wants != wants || !self.flags.keywords.iter().all(keyword),
+            FlagOp::Remove => has & wants != 0 || self.flags.keywords.iter().any(keyword),
+            FlagOp::Replace => {
+                has != wants
+                    || !self.flags.keywords.iter().all(keyword)
+                    || mailbox
+                        .flags(row.uid)
+                        .is_some_and(|flags| flags.keywords.len() != self.flags.keywords.len())
+            }
+        }
+    }
+
+    /// The flags to record: removing a keyword that nobody uses must not make it known.
+    fn flags_for(&self, mailbox: &Mailbox) -> Flags {
+        let mut flags = self.flags.clone();
+        if self.op == FlagOp::Remove {
+            flags.keywords.retain(|keyword| mailbox.keywords().contains(keyword));
+        }
+        flags
+    }
+}
+
+/// Tells the new values. `.SILENT` leaves out flags, but not mod-sequences (RFC 7162 §3.1.3), and
+/// not the flags of messages that failed UNCHANGEDSINCE: the client has to know why.
+async fn answer(cx: &mut Selected<'_>, args: &Store, outcome: &Outcome) -> Result<(), No> {
+    let enabled = cx.client.enabled;
+    let with_uid =
+        args.numbering == Numbering::Uid || enabled.condstore || enabled.qresync || enabled.rev2;
+    for uid in outcome.passed.union(&outcome.failed).iter() {
+        let flags = !args.silent || outcome.failed.contains(uid);
+        let mod_seq = enabled.condstore
+            && (flags || args.unchanged_since.is_some() || outcome.changed.contains(uid));
+        if flags || mod_seq {
+            tell(cx, uid, Parts { with_uid, flags, mod_seq });
+            cx.out.flow().await?;
+        }
+    }
+    Ok(())
+}
+
+/// What a FETCH response about flags holds.
+struct Parts {
+    with_uid: bool,
+    flags: bool,
+    mod_seq: bool,
+}
+
+fn tell(cx: &mut Selected<'_>, uid: Uid, parts: Parts) {
+    let view = &cx.mailbox.view;
+    let (Some(seq), Some(row)) = (view.seq_of(uid), view.by_uid(uid)) else { return };
+    let flags = match parts.flags {
+        true => sync::flags_text(view, uid, cx.client.enabled.rev2),
+        false => None,
+    };
+    let tail = cx.out.tail();
+    fetch::open(tail, seq);
+    if parts.with_uid {
+        Small::Uid(uid).print(tail);
+        tail.push(b' ');
+    }
+    if let Some(flags) = &flags {
+        Small::Flags(flags).print(tail);
+        tail.push(b' ');
+    }
+    if parts.mod_seq {
+        Small::ModSeq(row.mod_seq).print(tail);
+    } else {
+        tail.pop();
+    }
+    tail.extend_from_slice(b")\r\n");
+}
+
+fn end(cx: &Selected<'_>, args: &Store, targets: &UidSet, outcome: &Outcome) -> Result<Done, No> {
+    let gone = targets.difference(&outcome.passed).difference(&outcome.failed);
+    let modified = (!outcome.failed.is_empty()).then(|| {
+        Code::Modified(match args.numbering {
+            Numbering::Uid => outcome.failed.to_string(),
+            Numbering::Seq => {
+                let seqs = outcome.failed.iter().filter_map(|uid| cx.mailbox.view.seq_of(uid));
+                seqs.collect::<SeqSet>().to_string()
+            }
+        })
+    });
+    // RFC 2180 §4.2.1 to 4.2.3; UIDs that do not exist are passed over (RFC 9051 §6.4.9).
+    if !gone.is_empty() && args.numbering == Numbering::Seq && !args.silent {
+        let code = modified.unwrap_or(Code::ExpungeIssued);
+        return Err(No::Refused(Some(code), "some of the messages no longer exist"));
+    }
+    let text = match modified {
+        Some(_) => "conditional STORE failed for some messages",
+        None => "STORE completed",
+    };
+    Ok(Done::new(text).code(modified))
 }

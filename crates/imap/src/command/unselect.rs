@@ -1,10 +1,11 @@
-//! UNSELECT.
+//! UNSELECT: leave the mailbox and expunge nothing.
+//!
+//! RFC 9051 §6.4.2, RFC 3691.
 
 use crate::context::Selected;
-use crate::error::{Done, No};
+use crate::error::{Done, Next, No};
 
 /// Runs the command.
-pub async fn run(cx: &mut Selected<'_>) -> Result<Done, No> {
-    let _ = cx;
-    Err(No::Bad("not there yet"))
+pub async fn run(_: &mut Selected<'_>) -> Result<Done, No> {
+    Ok(Done::new("UNSELECT completed").next(Next::Unselect))
 }
