@@ -6,15 +6,21 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+mod change;
+mod chunk;
 mod codec;
+mod history;
 pub mod mailbox;
 pub mod record;
+pub mod resync;
 pub mod search;
+mod snapshot;
 pub mod sort;
+mod sorted;
 pub mod thread;
 pub mod view;
 
-pub use account::Account;
+pub use account::{Account, canonical_name};
 pub use mailbox::{Mailbox, Row};
 pub use record::{BadRecord, Content, FlagOp, NewMessage, Position, Record, Role};
 pub use view::{Event, Expunges, View};

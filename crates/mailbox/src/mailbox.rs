@@ -1,16 +1,37 @@
 //! A mailbox: columns sorted by UID, copy-on-write in chunks.
 
+use std::sync::Arc;
+
 use base::{
-    DateTime, EmailId, Flags, Keyword, ModSeq, SystemFlags, ThreadId, Uid, UidSet, UidValidity,
+    DateTime, EmailId, Flags, Keyword, ModSeq, SystemFlag, SystemFlags, ThreadId, Uid, UidSet,
+    UidValidity,
 };
 
 use crate::Position;
+use crate::chunk::{Chunk, places};
+use crate::history::History;
 
 /// The messages of a mailbox at one log position. A clone is a reference.
 #[derive(Clone, Debug)]
 pub struct Mailbox {
-    // The owner of this file replaces the body; the methods are the contract.
-    uid_validity: UidValidity,
+    pub(crate) columns: Arc<Columns>,
+}
+
+/// What a [`Mailbox`] refers to.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    pub(crate) uid_validity: UidValidity,
+    pub(crate) uid_next: Uid,
+    pub(crate) recent_from: Uid,
+    pub(crate) highest_mod_seq: ModSeq,
+    pub(crate) deleted: u32,
+    pub(crate) unseen: u32,
+    pub(crate) size_bytes: u64,
+    /// Grows only, so that bits keep their meaning.
+    pub(crate) keywords: Arc<Vec<Keyword>>,
+    /// None is empty.
+    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) history: History,
 }
 
 /// One message's columns.
@@ -49,115 +70,268 @@ pub struct Vanished {
 impl Mailbox {
     /// UIDVALIDITY
     pub fn uid_validity(&self) -> UidValidity {
-        self.uid_validity
+        self.columns.uid_validity
     }
 
     /// UIDNEXT
     pub fn uid_next(&self) -> Uid {
-        unimplemented!()
+        self.columns.uid_next
     }
 
     /// HIGHESTMODSEQ: position of the last record that touched a message here, or created the
     /// mailbox.
     pub fn highest_mod_seq(&self) -> ModSeq {
-        unimplemented!()
+        self.columns.highest_mod_seq
     }
 
     /// How many messages.
     pub fn len(&self) -> u32 {
-        unimplemented!()
+        self.columns.chunks.last().map_or(0, Chunk::end)
     }
 
     /// Whether there is no message.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.columns.chunks.is_empty()
     }
 
     /// Messages without `\Seen`. Kept up to date: O(1).
     pub fn unseen(&self) -> u32 {
-        unimplemented!()
+        self.columns.unseen
     }
 
     /// Messages with `\Deleted`. O(1).
     pub fn deleted(&self) -> u32 {
-        unimplemented!()
+        self.columns.deleted
     }
 
     /// Sum of sizes. O(1).
     pub fn size_bytes(&self) -> u64 {
-        unimplemented!()
+        self.columns.size_bytes
     }
 
     /// First UID that no session has claimed as `\Recent` yet.
     pub fn recent_from(&self) -> Uid {
-        unimplemented!()
+        self.columns.recent_from
     }
 
     /// The keywords in use or once used, in the order they came.
     pub fn keywords(&self) -> &[Keyword] {
-        unimplemented!()
+        &self.columns.keywords
+    }
+
+    /// Whether both are the same fold of the same mailbox: a comparison of references.
+    pub fn same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.columns, &other.columns)
+    }
+
+    /// The chunk that has or would have `uid`, and the row's place there if it exists.
+    fn locate(&self, uid: Uid) -> Option<(&Chunk, usize)> {
+        let chunk = self.columns.chunks.get(self.chunk_from(uid))?;
+        let at = chunk.rank(uid);
+        (chunk.uids().get(at) == Some(&uid)).then_some((chunk, at))
+    }
+
+    /// Index of the first chunk that ends at or behind `uid`.
+    fn chunk_from(&self, uid: Uid) -> usize {
+        self.columns.chunks.partition_point(|chunk| chunk.last < uid)
+    }
+
+    /// Index of the chunk with the `index`-th message.
+    fn chunk_of(&self, index: u32) -> usize {
+        self.columns.chunks.partition_point(|chunk| chunk.end() <= index)
     }
 
     /// The message with this UID.
     pub fn get(&self, uid: Uid) -> Option<Row> {
-        let _ = uid;
-        unimplemented!()
+        self.locate(uid).map(|(chunk, at)| chunk.row(at))
+    }
+
+    /// Whether there is a message with this UID.
+    pub fn contains(&self, uid: Uid) -> bool {
+        self.locate(uid).is_some()
     }
 
     /// The `index`-th message, from 0. O(log n).
     pub fn nth(&self, index: u32) -> Option<Row> {
-        let _ = index;
-        unimplemented!()
+        let chunk = self.columns.chunks.get(self.chunk_of(index))?;
+        Some(chunk.row((index - chunk.start) as usize))
+    }
+
+    /// The `index`-th message's UID, from 0. O(log n).
+    pub fn nth_uid(&self, index: u32) -> Option<Uid> {
+        let chunk = self.columns.chunks.get(self.chunk_of(index))?;
+        Some(chunk.uids()[(index - chunk.start) as usize])
     }
 
     /// How many messages have UIDs below `uid`. O(log n).
     pub fn rank(&self, uid: Uid) -> u32 {
-        let _ = uid;
-        unimplemented!()
+        let chunk = self.columns.chunks.get(self.chunk_from(uid));
+        chunk.map_or(self.len(), |chunk| chunk.start + chunk.rank(uid) as u32)
+    }
+
+    /// How many messages have UIDs from `first` to `last`. O(log n).
+    pub fn count_between(&self, first: Uid, last: Uid) -> u64 {
+        let end = last.next().map_or(self.len(), |next| self.rank(next));
+        u64::from(end.saturating_sub(self.rank(first)))
     }
 
     /// The messages whose UIDs are in `uids`, ascending. Cost grows with what is found.
     pub fn rows_in<'a>(&'a self, uids: &'a UidSet) -> impl Iterator<Item = Row> + 'a {
-        let _ = uids;
-        std::iter::empty()
+        self.indexed_rows_in(uids).map(|(_, row)| row)
+    }
+
+    /// As [`Mailbox::rows_in`], each with its index from 0.
+    pub fn indexed_rows_in<'a>(
+        &'a self,
+        uids: &'a UidSet,
+    ) -> impl Iterator<Item = (u32, Row)> + 'a {
+        // Ranges behind the last message find nothing.
+        let last = self.columns.chunks.last().map(|chunk| chunk.last);
+        let ranges = uids.ranges().iter().take_while(move |&&(first, _)| Some(first) <= last);
+        ranges.flat_map(move |&(first, last)| {
+            self.columns.chunks[self.chunk_from(first)..]
+                .iter()
+                .take_while(move |chunk| chunk.first <= last)
+                .flat_map(move |chunk| {
+                    chunk
+                        .within(first, last)
+                        .map(move |at| (chunk.start + at as u32, chunk.row(at)))
+                })
+        })
     }
 
     /// All messages, ascending.
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = Row> + '_ {
-        std::iter::empty()
+        self.columns.chunks.iter().flat_map(|chunk| (0..chunk.len()).map(move |at| chunk.row(at)))
+    }
+
+    /// UID, MODSEQ and system flags of all messages, ascending, without touching the other columns.
+    pub fn marks(&self) -> impl Iterator<Item = (Uid, ModSeq, SystemFlags)> + '_ {
+        self.columns.chunks.iter().flat_map(|chunk| {
+            let columns = chunk.uids().iter().zip(chunk.mod_seqs()).zip(chunk.system());
+            columns.map(|((&uid, &mod_seq), &system)| (uid, mod_seq, system))
+        })
     }
 
     /// The messages touched after `since`, ascending by UID. Skips untouched chunks.
     pub fn changed_since(&self, since: ModSeq) -> impl Iterator<Item = Row> + '_ {
-        let _ = since;
-        std::iter::empty()
+        self.indexed_changed_since(since).map(|(_, row)| row)
+    }
+
+    /// As [`Mailbox::changed_since`], each with its index from 0.
+    pub(crate) fn indexed_changed_since(
+        &self,
+        since: ModSeq,
+    ) -> impl Iterator<Item = (u32, Row)> + '_ {
+        let all = self.columns.highest_mod_seq > since;
+        let chunks = if all { &self.columns.chunks[..] } else { &[] };
+        chunks.iter().filter(move |chunk| chunk.max_mod_seq > since).flat_map(move |chunk| {
+            let touched = chunk.mod_seqs().iter().enumerate().filter(move |&(_, &at)| at > since);
+            touched.map(|(at, _)| (chunk.start + at as u32, chunk.row(at)))
+        })
     }
 
     /// All flags of a message that is here.
     pub fn flags(&self, uid: Uid) -> Option<Flags> {
-        let _ = uid;
-        unimplemented!()
+        let (chunk, at) = self.locate(uid)?;
+        let keywords = &self.columns.keywords;
+        Some(Flags {
+            system: chunk.system()[at],
+            keywords: places(&chunk.bits(at)).map(|n| keywords[n].clone()).collect(),
+        })
+    }
+
+    /// A message's keywords, as bits of their places in the table.
+    pub(crate) fn bits(&self, uid: Uid) -> Vec<u64> {
+        self.locate(uid).map(|(chunk, at)| chunk.bits(at)).unwrap_or_default()
     }
 
     /// Whether a message has a keyword.
     pub fn has_keyword(&self, uid: Uid, keyword: &Keyword) -> bool {
-        let _ = (uid, keyword);
-        unimplemented!()
+        let place = self.columns.keywords.iter().position(|other| other == keyword);
+        let found = self.locate(uid).zip(place);
+        found.is_some_and(|((chunk, at), place)| chunk.has_bit(at, place))
+    }
+
+    /// The messages with a keyword. Looks the keyword up once.
+    pub fn uids_with_keyword(&self, keyword: &Keyword) -> UidSet {
+        let place = self.columns.keywords.iter().position(|other| other == keyword);
+        let rows = place.into_iter().flat_map(|place| {
+            self.columns.chunks.iter().flat_map(move |chunk| {
+                let has = move |&(at, _): &(usize, &Uid)| chunk.has_bit(at, place);
+                chunk.uids().iter().enumerate().filter(has).map(|(_, &uid)| uid)
+            })
+        });
+        rows.collect()
+    }
+
+    /// The messages with a system flag.
+    pub fn uids_with(&self, flag: SystemFlag) -> UidSet {
+        let rows = self.columns.chunks.iter().flat_map(|chunk| {
+            let rows = chunk.uids().iter().zip(chunk.system());
+            rows.filter(|&(_, system)| system.contains(flag)).map(|(&uid, _)| uid)
+        });
+        rows.collect()
     }
 
     /// UIDs expunged after `since` (RFC 7162 §3.2.5.1).
     pub fn vanished_since(&self, since: ModSeq) -> Vanished {
-        let _ = since;
-        unimplemented!()
+        if let Some(uids) = self.columns.history.since(since) {
+            return Vanished { uids, exact: true };
+        }
+        let absent = match Uid::new(self.uid_next().get() - 1) {
+            Some(last) => UidSet::range(Uid::MIN, last).difference(&self.uids()),
+            None => UidSet::new(),
+        };
+        Vanished { uids: absent, exact: false }
     }
 
     /// The UIDs that exist, as ranges.
     pub fn uids(&self) -> UidSet {
-        unimplemented!()
+        self.uids_between(0, self.len())
+    }
+
+    /// The UIDs of the messages with indices from `from` on and below `to`, as ranges.
+    pub(crate) fn uids_between(&self, from: u32, to: u32) -> UidSet {
+        let mut uids = UidSet::new();
+        for chunk in &self.columns.chunks[self.chunk_of(from)..] {
+            if chunk.start >= to {
+                break;
+            }
+            let first = from.saturating_sub(chunk.start) as usize;
+            let last = (to.min(chunk.end()) - chunk.start) as usize;
+            let part = chunk.uids().get(first..last).unwrap_or_default();
+            push_dense(&mut uids, part);
+        }
+        uids
     }
 
     /// The first message without `\Seen` (RFC 3501 §7.1, UNSEEN).
     pub fn first_unseen(&self) -> Option<Uid> {
-        unimplemented!()
+        let chunk = self.columns.chunks.iter().find(|chunk| chunk.unseen > 0)?;
+        let at = chunk.system().iter().position(|flags| !flags.contains(SystemFlag::Seen))?;
+        Some(chunk.uids()[at])
+    }
+
+    /// Memory the columns take, in bytes, roughly. Chunks shared with other folds count here too.
+    pub fn memory_bytes(&self) -> usize {
+        let columns = &*self.columns;
+        let keywords = columns.keywords.iter().map(|keyword| keyword.as_str().len() + 40);
+        size_of::<Columns>()
+            + keywords.sum::<usize>()
+            + columns.chunks.capacity() * size_of::<Chunk>()
+            + columns.chunks.iter().map(Chunk::memory_bytes).sum::<usize>()
+            + columns.history.memory_bytes()
+    }
+}
+
+/// Adds ascending UIDs, whole runs at once where there are no gaps.
+fn push_dense(uids: &mut UidSet, part: &[Uid]) {
+    let (Some(&first), Some(&last)) = (part.first(), part.last()) else { return };
+    if (last.get() - first.get()) as usize + 1 == part.len() {
+        uids.insert_range(first, last);
+    } else if let Some((left, right)) = part.split_at_checked(part.len() / 2) {
+        push_dense(uids, left);
+        push_dense(uids, right);
     }
 }

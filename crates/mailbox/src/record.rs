@@ -421,3 +421,22 @@ impl NewMessage {
         })
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A plain message.
+    pub(crate) fn message(uid: u32) -> NewMessage {
+        NewMessage {
+            uid: Uid::new(uid).unwrap(),
+            flags: Flags::default(),
+            internal_date: DateTime::new(1_700_000_000, 0),
+            save_date: 1_700_000_000,
+            size: 100,
+            email_id: EmailId([7; 16]),
+            thread_id: ThreadId(7),
+            content: Content::At(Position { segment: 1, offset: 8, stored_bytes: 80 }),
+        }
+    }
+}

@@ -46,19 +46,59 @@ pub enum Event {
     },
 }
 
+/// A message that was expunged while the client numbers it.
+#[derive(Clone, Debug)]
+struct Ghost {
+    row: Row,
+    flags: Flags,
+}
+
 /// One client's picture of one mailbox.
 #[derive(Clone, Debug)]
 pub struct View {
-    // The owner of this file replaces the body; the methods are the contract.
+    /// The newest fold absorbed.
     mailbox: Mailbox,
+    /// Ascending by UID, all below `announced`.
+    ghosts: Vec<Ghost>,
+    /// Changes up to here are told.
+    told: ModSeq,
+    /// Messages with UIDs below are announced: the client numbers them.
+    announced: Uid,
+    /// Which UIDs are `\Recent` here; may hold absent ones.
+    recent: UidSet,
+    recent_told: u32,
+    claims_recent: bool,
+    keywords_told: usize,
+    /// Of the changes of these positions, those of these messages need not be told.
+    muted: Vec<(ModSeq, UidSet)>,
 }
 
 impl View {
     /// A view in which all of `mailbox` counts as told. Messages from `recent_from` on are
-    /// `\Recent` in it, and so are those that arrive while `claims_recent` (RFC 3501 §2.3.2).
+    /// `\Recent` in it, and so are those that arrive while `claims_recent` (RFC 3501 §2.3.2) unless
+    /// another session claimed them first.
     pub fn new(mailbox: Mailbox, recent_from: Uid, claims_recent: bool) -> Self {
-        let _ = (recent_from, claims_recent);
-        Self { mailbox }
+        let mut view = Self {
+            ghosts: Vec::new(),
+            told: mailbox.highest_mod_seq(),
+            announced: mailbox.uid_next(),
+            recent: UidSet::new(),
+            recent_told: 0,
+            claims_recent,
+            keywords_told: mailbox.keywords().len(),
+            muted: Vec::new(),
+            mailbox,
+        };
+        view.add_recent(recent_from);
+        view.recent_told = view.recent();
+        view
+    }
+
+    /// Announced messages from `from` on are recent here.
+    fn add_recent(&mut self, from: Uid) {
+        if let Some(last) = Uid::new(self.announced.get() - 1).filter(|&last| from <= last) {
+            self.recent.insert_range(from, last);
+        }
     }
 
     /// The newest fold absorbed.
@@ -66,94 +106,298 @@ impl View {
         &self.mailbox
     }
 
-    /// Takes in a newer fold without telling anything: expunged messages become ghosts.
+    /// Changes up to here are told; what HIGHESTMODSEQ may say to this client.
+    pub fn told(&self) -> ModSeq {
+        self.told
+    }
+
+    /// UIDNEXT as this client may know it: messages from here on are not announced.
+    pub fn announced(&self) -> Uid {
+        self.announced
+    }
+
+    /// Takes in a newer fold without telling anything: expunged messages become ghosts. An older
+    /// one, or one of another mailbox, changes nothing.
     pub fn absorb(&mut self, newer: &Mailbox) {
-        let _ = newer;
-        unimplemented!()
+        let (old, new) = (self.mailbox.highest_mod_seq(), newer.highest_mod_seq());
+        let follows = old < new || (old == new && self.mailbox.recent_from() < newer.recent_from());
+        if !follows || newer.uid_validity() != self.mailbox.uid_validity() {
+            return;
+        }
+        let vanished = newer.vanished_since(old);
+        let gone = if vanished.exact {
+            vanished.uids
+        } else {
+            self.mailbox.uids().difference(&newer.uids())
+        };
+        let rows = self.mailbox.rows_in(&gone).take_while(|row| row.uid < self.announced);
+        let ghosts: Vec<Ghost> = rows
+            .map(|row| Ghost { row, flags: self.mailbox.flags(row.uid).unwrap_or_default() })
+            .collect();
+        if !ghosts.is_empty() {
+            self.ghosts.extend(ghosts);
+            self.ghosts.sort_by_key(|ghost| ghost.row.uid);
+        }
+        self.mailbox = newer.clone();
     }
 
     /// What the client is to be told now. Afterwards it counts as told. With `Hold` no expunge is
     /// told and no number moves; EXISTS counts the ghosts.
     pub fn sync(&mut self, expunges: Expunges) -> Vec<Event> {
-        let _ = expunges;
-        unimplemented!()
+        let mut events = Vec::new();
+        if expunges == Expunges::Tell && !self.ghosts.is_empty() {
+            events.push(self.tell_ghosts());
+        }
+        let (announced, exists) = (self.announced, self.exists());
+        self.announced = self.mailbox.uid_next();
+        if self.exists() != exists {
+            events.push(Event::Exists(self.exists()));
+        }
+        if self.claims_recent {
+            self.add_recent(announced.max(self.mailbox.recent_from()));
+        }
+        let recent = self.recent();
+        if recent != self.recent_told {
+            self.recent_told = recent;
+            events.push(Event::Recent(recent));
+        }
+        if self.mailbox.keywords().len() != self.keywords_told {
+            self.keywords_told = self.mailbox.keywords().len();
+            events.push(Event::NewKeywords);
+        }
+        events.extend(self.untold(announced).map(|(index, row)| Event::Flags {
+            seq: self.number(index, row.uid),
+            uid: row.uid,
+            mod_seq: row.mod_seq,
+        }));
+        self.told = self.mailbox.highest_mod_seq();
+        self.muted.retain(|&(at, _)| at > self.told);
+        events
+    }
+
+    fn tell_ghosts(&mut self) -> Event {
+        let ghosts = std::mem::take(&mut self.ghosts);
+        Event::Expunged {
+            uids: ghosts.iter().map(|ghost| ghost.row.uid).collect(),
+            // Ascending: when one is told, those before it are gone already.
+            seqs: ghosts.iter().filter_map(|g| seq(self.mailbox.rank(g.row.uid))).collect(),
+        }
+    }
+
+    /// Messages below `announced` with changes that are neither told nor muted, with their indices
+    /// in the fold.
+    fn untold(&self, announced: Uid) -> impl Iterator<Item = (u32, Row)> + '_ {
+        let changed = self.mailbox.indexed_changed_since(self.told);
+        let numbered = changed.take_while(move |(_, row)| row.uid < announced);
+        numbered.filter(|(_, row)| !self.is_muted(row.uid, row.mod_seq))
+    }
+
+    fn is_muted(&self, uid: Uid, mod_seq: ModSeq) -> bool {
+        self.muted.iter().any(|(at, uids)| *at == mod_seq && uids.contains(uid))
     }
 
     /// Whether [`View::sync`] with `Tell` would say something.
     pub fn has_news(&self) -> bool {
-        unimplemented!()
+        !self.ghosts.is_empty()
+            || self.mailbox.rank(self.announced) != self.mailbox.len()
+            || self.mailbox.keywords().len() != self.keywords_told
+            || self.recent() != self.recent_told
+            || self.untold(self.announced).next().is_some()
     }
 
-    /// Call right before committing a flag change at `.SILENT`, with the position it will have:
-    /// messages of `uids` whose only untold change is that record are not told of it. Changes by
+    /// Call after committing a flag change at `.SILENT`, with the position it got, before absorbing
+    /// it: messages of `uids` whose only untold change is that record are not told of it. Changes by
     /// others that are untold now stay to be told.
+    ///
+    /// Takes the view's own fold for the one the change was decided on; if that may be newer, use
+    /// [`View::mute_on`].
     pub fn mute(&mut self, at: ModSeq, uids: &UidSet) {
-        let _ = (at, uids);
-        unimplemented!()
+        let decided_on = self.mailbox.clone();
+        self.mute_on(at, uids, &decided_on);
+    }
+
+    /// As [`View::mute`], with the fold that the change was decided on.
+    pub fn mute_on(&mut self, at: ModSeq, uids: &UidSet, decided_on: &Mailbox) {
+        let changed = decided_on.changed_since(self.told);
+        let untold = changed.filter(|row| !self.is_muted(row.uid, row.mod_seq));
+        let silent = uids.difference(&untold.map(|row| row.uid).collect());
+        if !silent.is_empty() {
+            self.muted.push((at, silent));
+        }
     }
 
     /// How many messages the client numbers: those told, ghosts included.
     pub fn exists(&self) -> u32 {
-        unimplemented!()
+        self.mailbox.rank(self.announced) + self.ghosts.len() as u32
     }
 
     /// How many of them are recent.
     pub fn recent(&self) -> u32 {
-        unimplemented!()
+        let ranges = self.recent.ranges().iter();
+        let counts = ranges.map(|&(first, last)| self.mailbox.count_between(first, last) as u32);
+        let ghosts = self.ghosts.iter().filter(|ghost| self.recent.contains(ghost.row.uid));
+        counts.sum::<u32>() + ghosts.count() as u32
     }
 
     /// Whether this client sees the message as `\Recent`.
     pub fn is_recent(&self, uid: Uid) -> bool {
-        let _ = uid;
-        unimplemented!()
+        self.recent.contains(uid)
+    }
+
+    /// What to commit as [`crate::Record::RecentClaimed`] after [`View::sync`], so that other
+    /// sessions do not see the same messages as recent; `None` if there is nothing to claim.
+    pub fn recent_claim(&self) -> Option<Uid> {
+        let open = self.claims_recent && self.mailbox.recent_from() < self.announced;
+        open.then_some(self.announced)
+    }
+
+    /// How many ghosts have UIDs below.
+    fn ghosts_below(&self, uid: Uid) -> usize {
+        self.ghosts.partition_point(|ghost| ghost.row.uid < uid)
+    }
+
+    fn ghost(&self, uid: Uid) -> Option<&Ghost> {
+        self.ghosts.get(self.ghosts_below(uid)).filter(|ghost| ghost.row.uid == uid)
+    }
+
+    /// The number of the message that is the fold's `index`-th, from 0.
+    fn number(&self, index: u32, uid: Uid) -> SeqNum {
+        seq(index + self.ghosts_below(uid) as u32).unwrap_or(SeqNum::MAX)
+    }
+
+    /// How many of the first `count` numbers are ghosts, and whether the next one is.
+    fn ghosts_within(&self, count: u32) -> (usize, bool) {
+        // The n-th ghost has the number rank + n + 1; these ascend.
+        let (mut from, mut to) = (0, self.ghosts.len());
+        while from < to {
+            let n = usize::midpoint(from, to);
+            if self.ghost_index(n) < count { from = n + 1 } else { to = n }
+        }
+        (from, from < self.ghosts.len() && self.ghost_index(from) == count)
+    }
+
+    fn ghost_index(&self, n: usize) -> u32 {
+        self.mailbox.rank(self.ghosts[n].row.uid) + n as u32
     }
 
     /// The message with this number, expunged elsewhere or not.
     pub fn by_seq(&self, seq: SeqNum) -> Option<Row> {
-        let _ = seq;
-        unimplemented!()
+        let index = seq.get() - 1;
+        if index >= self.exists() {
+            return None;
+        }
+        match self.ghosts_within(index) {
+            (n, true) => Some(self.ghosts[n].row),
+            (n, false) => self.mailbox.nth(index - n as u32),
+        }
     }
 
     /// The number of a message that the client numbers.
     pub fn seq_of(&self, uid: Uid) -> Option<SeqNum> {
-        let _ = uid;
-        unimplemented!()
+        let numbered = uid < self.announced && (self.mailbox.contains(uid) || self.is_ghost(uid));
+        numbered.then(|| self.number(self.mailbox.rank(uid), uid))
     }
 
     /// The message with this UID if the client numbers it, ghosts included.
     pub fn by_uid(&self, uid: Uid) -> Option<Row> {
-        let _ = uid;
-        unimplemented!()
+        if uid >= self.announced {
+            return None;
+        }
+        self.mailbox.get(uid).or_else(|| self.ghost(uid).map(|ghost| ghost.row))
     }
 
     /// Its flags: the fold's, or a ghost's last ones.
     pub fn flags(&self, uid: Uid) -> Option<Flags> {
-        let _ = uid;
-        unimplemented!()
+        if uid >= self.announced {
+            return None;
+        }
+        self.mailbox.flags(uid).or_else(|| self.ghost(uid).map(|ghost| ghost.flags.clone()))
     }
 
     /// Whether the message was expunged elsewhere and the client does not know it yet.
     pub fn is_ghost(&self, uid: Uid) -> bool {
-        let _ = uid;
-        unimplemented!()
+        self.ghost(uid).is_some()
+    }
+
+    /// The UIDs of the messages that were expunged elsewhere while the client numbers them.
+    pub fn ghosts(&self) -> UidSet {
+        self.ghosts.iter().map(|ghost| ghost.row.uid).collect()
     }
 
     /// The UIDs behind numbers; `None` if one of them numbers nothing.
     pub fn uids_of(&self, seqs: &SeqSet) -> Option<UidSet> {
-        let _ = seqs;
-        unimplemented!()
+        if seqs.last().is_some_and(|last| last.get() > self.exists()) {
+            return None;
+        }
+        let mut uids = UidSet::new();
+        for &(first, last) in seqs.ranges() {
+            let (from, to) = (first.get() - 1, last.get());
+            let (ghosts_from, ghosts_to) = (self.ghosts_within(from).0, self.ghosts_within(to).0);
+            let here = self.mailbox.uids_between(from - ghosts_from as u32, to - ghosts_to as u32);
+            let ghosts = self.ghosts[ghosts_from..ghosts_to].iter().map(|ghost| ghost.row.uid);
+            add_all(&mut uids, &merged(here, ghosts));
+        }
+        Some(uids)
     }
 
     /// The UIDs of `uids` that the client numbers, ghosts included, as ranges.
     pub fn known(&self, uids: &UidSet) -> UidSet {
-        let _ = uids;
-        unimplemented!()
+        let mut known = UidSet::new();
+        for &(first, last) in uids.ranges() {
+            let end = last.next().map_or(self.announced, |next| next.min(self.announced));
+            if first >= end {
+                break;
+            }
+            let here = self.mailbox.uids_between(self.mailbox.rank(first), self.mailbox.rank(end));
+            let ghosts = &self.ghosts[self.ghosts_below(first)..self.ghosts_below(end)];
+            add_all(&mut known, &merged(here, ghosts.iter().map(|ghost| ghost.row.uid)));
+        }
+        known
+    }
+
+    /// The UIDs of `uids` for VANISHED (EARLIER) in answer to UID FETCH (RFC 7162 §3.2.6). Ghosts
+    /// are left to [`View::sync`], because the client still numbers them.
+    pub fn vanished_since(&self, since: ModSeq, uids: &UidSet) -> UidSet {
+        let Some(last) = Uid::new(self.announced.get() - 1) else { return UidSet::new() };
+        let asked = uids.intersection(&UidSet::range(Uid::MIN, last));
+        let vanished = self.mailbox.vanished_since(since).uids.intersection(&asked);
+        vanished.difference(&self.ghosts())
     }
 
     /// The messages of `uids` that the client numbers, ghosts included, ascending, each with its
     /// number. Cost grows with what is found.
     pub fn rows<'a>(&'a self, uids: &'a UidSet) -> impl Iterator<Item = (SeqNum, Row)> + 'a {
-        let _ = uids;
-        std::iter::empty()
+        let here = self.mailbox.indexed_rows_in(uids);
+        let mut here = here.take_while(|(_, row)| row.uid < self.announced).peekable();
+        let mut ghosts =
+            self.ghosts.iter().enumerate().filter(|(_, g)| uids.contains(g.row.uid)).peekable();
+        std::iter::from_fn(move || {
+            let ghost_first = match (here.peek(), ghosts.peek()) {
+                (Some((_, row)), Some((_, ghost))) => ghost.row.uid < row.uid,
+                (None, ghost) => ghost.is_some(),
+                (Some(_), None) => false,
+            };
+            if ghost_first {
+                let (n, ghost) = ghosts.next()?;
+                let index = self.mailbox.rank(ghost.row.uid) + n as u32;
+                return Some((seq(index)?, ghost.row));
+            }
+            here.next().map(|(index, row)| (self.number(index, row.uid), row))
+        })
     }
+}
+
+/// The number of the message with this index, from 0.
+fn seq(index: u32) -> Option<SeqNum> {
+    SeqNum::new(index + 1)
+}
+
+/// Adds ranges that come behind or touch those already there.
+fn add_all(uids: &mut UidSet, more: &UidSet) {
+    more.ranges().iter().for_each(|&(first, last)| uids.insert_range(first, last));
+}
+
+fn merged(uids: UidSet, ghosts: impl Iterator<Item = Uid>) -> UidSet {
+    let ghosts: UidSet = ghosts.collect();
+    if ghosts.is_empty() { uids } else { uids.union(&ghosts) }
 }

@@ -1,0 +1,184 @@
+//! How records change a mailbox. Callers have checked that the change fits.
+
+use std::sync::Arc;
+
+use base::{Flags, Keyword, ModSeq, Uid, UidSet, UidValidity};
+
+use crate::chunk::{Bits, CHUNK_ROWS_MAX, Change, Chunk, Moved, NewRow, places, set_bit};
+use crate::history::History;
+use crate::mailbox::{Columns, Row};
+use crate::{FlagOp, Mailbox, NewMessage, Position};
+
+impl Mailbox {
+    /// An empty mailbox created by the record at `at`.
+    pub(crate) fn new(uid_validity: UidValidity, uid_next: Uid, at: ModSeq) -> Self {
+        let columns = Columns {
+            uid_validity,
+            uid_next,
+            recent_from: uid_next,
+            highest_mod_seq: at,
+            deleted: 0,
+            unseen: 0,
+            size_bytes: 0,
+            keywords: Arc::default(),
+            chunks: Vec::new(),
+            history: History::default(),
+        };
+        Self { columns: Arc::new(columns) }
+    }
+
+    /// Adds messages with their positions; UIDs ascend from UIDNEXT on.
+    pub(crate) fn append(&mut self, at: ModSeq, messages: &[(&NewMessage, Position)]) {
+        let columns = Arc::make_mut(&mut self.columns);
+        for &(message, position) in messages {
+            let bits = columns.intern(&message.flags.keywords);
+            let row = Row {
+                uid: message.uid,
+                mod_seq: at,
+                system: message.flags.system,
+                size: message.size,
+                internal_date: message.internal_date,
+                save_date: message.save_date,
+                email_id: message.email_id,
+                thread_id: message.thread_id,
+                position,
+            };
+            columns.push(&NewRow { row, bits });
+        }
+    }
+
+    /// Adds copies of `uids` of `source`, from UIDNEXT on.
+    pub(crate) fn copy_in(&mut self, at: ModSeq, source: &Self, uids: &UidSet, save_date: i64) {
+        let columns = Arc::make_mut(&mut self.columns);
+        // Where the source's keywords are in this mailbox's table, as far as they are needed.
+        let mut places_here = vec![None; source.columns.keywords.len()];
+        for row in source.rows_in(uids) {
+            let mut bits = Bits::new();
+            for place in places(&source.bits(row.uid)) {
+                let here = *places_here[place]
+                    .get_or_insert_with(|| columns.place_of(&source.columns.keywords[place]));
+                set_bit(&mut bits, here);
+            }
+            let uid = columns.uid_next;
+            columns.push(&NewRow { row: Row { uid, mod_seq: at, save_date, ..row }, bits });
+        }
+    }
+
+    /// Changes the flags of those of `uids` that exist.
+    pub(crate) fn change_flags(&mut self, at: ModSeq, uids: &UidSet, op: FlagOp, flags: &Flags) {
+        if self.indexed_rows_in(uids).next().is_none() {
+            return;
+        }
+        let columns = Arc::make_mut(&mut self.columns);
+        let bits = match op {
+            // A keyword that no message has needs no place to be removed.
+            FlagOp::Remove => columns.known(&flags.keywords),
+            FlagOp::Replace | FlagOp::Add => columns.intern(&flags.keywords),
+        };
+        let change = Change { at, op, system: flags.system, bits };
+        let mut moved = Moved::default();
+        for chunk in &mut columns.chunks {
+            let from = uids.ranges().partition_point(|&(_, last)| last < chunk.first);
+            for &(first, last) in &uids.ranges()[from..] {
+                if first > chunk.last {
+                    break;
+                }
+                chunk.change(chunk.within(first, last), &change, &mut moved);
+            }
+        }
+        columns.add(moved);
+        columns.highest_mod_seq = at;
+    }
+
+    /// Removes those of `uids` that exist.
+    pub(crate) fn expunge(&mut self, at: ModSeq, uids: &UidSet) {
+        if self.indexed_rows_in(uids).next().is_none() {
+            return;
+        }
+        let columns = Arc::make_mut(&mut self.columns);
+        let (mut removed, mut moved) = (UidSet::new(), Moved::default());
+        let mut chunks: Vec<Chunk> = Vec::with_capacity(columns.chunks.len());
+        for chunk in columns.chunks.drain(..) {
+            let mut kept = None;
+            if chunk.overlaps(uids) {
+                chunk.sift(uids, &mut kept, &mut removed, &mut moved);
+            } else {
+                kept = Some(chunk);
+            }
+            let Some(mut kept) = kept else { continue };
+            kept.start = chunks.last().map_or(0, Chunk::end);
+            match chunks.last_mut() {
+                // Neighbours that fit into half a chunk are joined, so that chunks stay few.
+                Some(before) if before.len() + kept.len() <= CHUNK_ROWS_MAX / 2 => {
+                    before.absorb(&kept);
+                }
+                _ => chunks.push(kept),
+            }
+        }
+        chunks.shrink_to_fit();
+        columns.chunks = chunks;
+        columns.add(moved);
+        columns.history.add(at, &removed);
+        columns.highest_mod_seq = at;
+    }
+
+    /// Messages below are not recent for sessions to come.
+    pub(crate) fn claim_recent(&mut self, below: Uid) {
+        if below > self.columns.recent_from {
+            Arc::make_mut(&mut self.columns).recent_from = below;
+        }
+    }
+
+    /// Forgets which UIDs were expunged before `at`.
+    pub(crate) fn forget_before(&mut self, at: ModSeq) {
+        if self.columns.history.iter().next().is_some_and(|gone| gone.at < at) {
+            Arc::make_mut(&mut self.columns).history.forget_before(at);
+        }
+    }
+}
+
+impl Columns {
+    /// Adds a message behind all others.
+    pub(crate) fn push(&mut self, new: &NewRow) {
+        match self.chunks.last_mut().filter(|chunk| !chunk.is_full()) {
+            Some(chunk) => chunk.push(new),
+            None => {
+                let start = self.chunks.last().map_or(0, Chunk::end);
+                self.chunks.push(Chunk::new(start, new));
+            }
+        }
+        // Checked before the record was applied: the last UID is never given out.
+        self.uid_next = new.row.uid.next().unwrap_or(Uid::MAX);
+        self.highest_mod_seq = self.highest_mod_seq.max(new.row.mod_seq);
+        let mut moved = Moved::default();
+        moved.count(new.row.system, new.row.size, 1);
+        self.add(moved);
+    }
+
+    pub(crate) fn add(&mut self, moved: Moved) {
+        self.unseen = (i64::from(self.unseen) + moved.unseen) as u32;
+        self.deleted = (i64::from(self.deleted) + moved.deleted) as u32;
+        self.size_bytes = self.size_bytes.wrapping_add_signed(moved.size_bytes);
+    }
+
+    /// The keyword's place in the table, added if it is new.
+    pub(crate) fn place_of(&mut self, keyword: &Keyword) -> usize {
+        self.keywords.iter().position(|other| other == keyword).unwrap_or_else(|| {
+            Arc::make_mut(&mut self.keywords).push(keyword.clone());
+            self.keywords.len() - 1
+        })
+    }
+
+    fn intern(&mut self, keywords: &[Keyword]) -> Bits {
+        let mut bits = Bits::new();
+        keywords.iter().for_each(|keyword| set_bit(&mut bits, self.place_of(keyword)));
+        bits
+    }
+
+    fn known(&self, keywords: &[Keyword]) -> Bits {
+        let mut bits = Bits::new();
+        let places = self.keywords.iter().enumerate().filter(|(_, k)| keywords.contains(k));
+        places.for_each(|(place, _)| set_bit(&mut bits, place));
+        bits
+    }
+}

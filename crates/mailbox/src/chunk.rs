@@ -1,0 +1,318 @@
+//! A chunk: the columns of up to [`CHUNK_ROWS_MAX`] messages, copied when they change.
+//!
+//! What changes often (flags, MODSEQ) is kept apart from what never changes, so that a flag change
+//! on a whole mailbox copies a quarter of it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use base::{DateTime, EmailId, ModSeq, SystemFlag, SystemFlags, ThreadId, Uid, UidSet};
+
+use crate::mailbox::Row;
+use crate::{FlagOp, Position};
+
+/// Rows of one chunk at most.
+pub(crate) const CHUNK_ROWS_MAX: usize = 1024;
+
+/// Keywords as bits of their places in the mailbox's table, 64 a word.
+pub(crate) type Bits = Vec<u64>;
+
+/// Sets bit `n`.
+pub(crate) fn set_bit(bits: &mut Bits, n: usize) {
+    if bits.len() <= n / 64 {
+        bits.resize(n / 64 + 1, 0);
+    }
+    bits[n / 64] |= 1 << (n % 64);
+}
+
+/// The places of the bits that are set, ascending.
+pub(crate) fn places(bits: &[u64]) -> impl Iterator<Item = usize> + '_ {
+    bits.iter().enumerate().filter(|&(_, &word)| word != 0).flat_map(|(at, &word)| {
+        (0..64).filter(move |n| word & (1 << n) != 0).map(move |n| at * 64 + n)
+    })
+}
+
+/// What never changes of a message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cold {
+    /// [`DateTime::pack`]ed.
+    internal_date: u64,
+    save_date: i64,
+    email_id: EmailId,
+    thread_id: ThreadId,
+    position: Position,
+    size: u32,
+}
+
+/// A message to be added: its row and its keywords.
+pub(crate) struct NewRow {
+    pub(crate) row: Row,
+    pub(crate) bits: Bits,
+}
+
+#[derive(Clone, Default, Debug)]
+struct Hot {
+    uids: Vec<Uid>,
+    mod_seqs: Vec<ModSeq>,
+    system: Vec<SystemFlags>,
+    /// For each word of [`Bits`] a column, which is empty while no row has a bit in it.
+    words: Vec<Vec<u64>>,
+}
+
+/// A flag change, with keywords as bits.
+pub(crate) struct Change {
+    pub(crate) at: ModSeq,
+    pub(crate) op: FlagOp,
+    pub(crate) system: SystemFlags,
+    pub(crate) bits: Bits,
+}
+
+/// Counts of a mailbox that a change moves.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Moved {
+    pub(crate) unseen: i64,
+    pub(crate) deleted: i64,
+    pub(crate) size_bytes: i64,
+}
+
+impl Moved {
+    /// Counts a message in (1) or out (-1).
+    pub(crate) fn count(&mut self, system: SystemFlags, size: u32, by: i64) {
+        self.unseen += by * i64::from(!system.contains(SystemFlag::Seen));
+        self.deleted += by * i64::from(system.contains(SystemFlag::Deleted));
+        self.size_bytes += by * i64::from(size);
+    }
+}
+
+/// Columns of consecutive messages, and what is known of them without looking.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunk {
+    /// How many messages are in the chunks before.
+    pub(crate) start: u32,
+    pub(crate) first: Uid,
+    pub(crate) last: Uid,
+    pub(crate) unseen: u32,
+    pub(crate) max_mod_seq: ModSeq,
+    hot: Arc<Hot>,
+    cold: Arc<Vec<Cold>>,
+}
+
+impl Chunk {
+    /// A chunk of one row.
+    pub(crate) fn new(start: u32, row: &NewRow) -> Self {
+        let uid = row.row.uid;
+        let mut chunk = Self {
+            start,
+            first: uid,
+            last: uid,
+            unseen: 0,
+            max_mod_seq: ModSeq::ZERO,
+            hot: Arc::default(),
+            cold: Arc::default(),
+        };
+        chunk.push(row);
+        chunk
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.hot.uids.len()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= CHUNK_ROWS_MAX
+    }
+
+    /// Index of the row behind the last one.
+    pub(crate) fn end(&self) -> u32 {
+        self.start + self.len() as u32
+    }
+
+    /// Memory of the columns.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let hot = &*self.hot;
+        let words: usize = hot.words.iter().map(|word| word.capacity() * 8 + 24).sum();
+        hot.uids.capacity() * size_of::<Uid>()
+            + hot.mod_seqs.capacity() * size_of::<ModSeq>()
+            + hot.system.capacity() * size_of::<SystemFlags>()
+            + self.cold.capacity() * size_of::<Cold>()
+            + words
+            + size_of::<Hot>()
+            + size_of::<Vec<Cold>>()
+            + 32
+    }
+
+    /// The UIDs, ascending.
+    pub(crate) fn uids(&self) -> &[Uid] {
+        &self.hot.uids
+    }
+
+    pub(crate) fn mod_seqs(&self) -> &[ModSeq] {
+        &self.hot.mod_seqs
+    }
+
+    pub(crate) fn system(&self) -> &[SystemFlags] {
+        &self.hot.system
+    }
+
+    /// How many UIDs are below `uid`.
+    pub(crate) fn rank(&self, uid: Uid) -> usize {
+        self.hot.uids.partition_point(|&other| other < uid)
+    }
+
+    /// The rows from `first` to `last`.
+    pub(crate) fn within(&self, first: Uid, last: Uid) -> Range<usize> {
+        self.rank(first)..self.hot.uids.partition_point(|&uid| uid <= last)
+    }
+
+    pub(crate) fn row(&self, at: usize) -> Row {
+        let cold = &self.cold[at];
+        Row {
+            uid: self.hot.uids[at],
+            mod_seq: self.hot.mod_seqs[at],
+            system: self.hot.system[at],
+            size: cold.size,
+            internal_date: DateTime::unpack(cold.internal_date),
+            save_date: cold.save_date,
+            email_id: cold.email_id,
+            thread_id: cold.thread_id,
+            position: cold.position,
+        }
+    }
+
+    pub(crate) fn bits(&self, at: usize) -> Bits {
+        self.hot.words.iter().map(|word| word.get(at).copied().unwrap_or_default()).collect()
+    }
+
+    pub(crate) fn has_bit(&self, at: usize, n: usize) -> bool {
+        let word = self.hot.words.get(n / 64).and_then(|word| word.get(at));
+        word.is_some_and(|word| word & (1 << (n % 64)) != 0)
+    }
+
+    /// Adds a row whose UID is above all others.
+    pub(crate) fn push(&mut self, new: &NewRow) {
+        let row = &new.row;
+        let hot = Arc::make_mut(&mut self.hot);
+        let cold = Arc::make_mut(&mut self.cold);
+        if hot.uids.len() == hot.uids.capacity() || cold.len() == cold.capacity() {
+            // Doubling, but not beyond a full chunk: most chunks end up exactly full.
+            let more = hot.uids.len().max(4).min(CHUNK_ROWS_MAX - hot.uids.len());
+            hot.uids.reserve_exact(more);
+            hot.mod_seqs.reserve_exact(more);
+            hot.system.reserve_exact(more);
+            cold.reserve_exact(more);
+        }
+        let at = hot.uids.len();
+        hot.uids.push(row.uid);
+        hot.mod_seqs.push(row.mod_seq);
+        hot.system.push(row.system);
+        hot.grow_words(&new.bits);
+        for (n, word) in hot.words.iter_mut().enumerate() {
+            let bits = new.bits.get(n).copied().unwrap_or_default();
+            if !word.is_empty() || bits != 0 {
+                word.resize(at, 0);
+                word.push(bits);
+            }
+        }
+        cold.push(Cold {
+            internal_date: row.internal_date.pack(),
+            save_date: row.save_date,
+            email_id: row.email_id,
+            thread_id: row.thread_id,
+            position: row.position,
+            size: row.size,
+        });
+        self.last = row.uid;
+        self.unseen += u32::from(!row.system.contains(SystemFlag::Seen));
+        self.max_mod_seq = self.max_mod_seq.max(row.mod_seq);
+    }
+
+    /// Changes the flags of `rows`.
+    pub(crate) fn change(&mut self, rows: Range<usize>, change: &Change, moved: &mut Moved) {
+        if rows.is_empty() {
+            return;
+        }
+        let len = self.len();
+        let hot = Arc::make_mut(&mut self.hot);
+        let before = moved.unseen;
+        let named = change.system.bits();
+        for system in &mut hot.system[rows.clone()] {
+            let bits = match change.op {
+                FlagOp::Replace => named,
+                FlagOp::Add => system.bits() | named,
+                FlagOp::Remove => system.bits() & !named,
+            };
+            let new = SystemFlags::from_bits(bits).unwrap_or(*system);
+            moved.count(*system, 0, -1);
+            moved.count(new, 0, 1);
+            *system = new;
+        }
+        hot.mod_seqs[rows.clone()].fill(change.at);
+        if change.op != FlagOp::Remove {
+            hot.grow_words(&change.bits);
+        }
+        for (n, word) in hot.words.iter_mut().enumerate() {
+            let named = change.bits.get(n).copied().unwrap_or_default();
+            if word.is_empty() {
+                if named == 0 || change.op == FlagOp::Remove {
+                    continue;
+                }
+                word.resize(len, 0);
+            }
+            for bits in &mut word[rows.clone()] {
+                match change.op {
+                    FlagOp::Replace => *bits = named,
+                    FlagOp::Add => *bits |= named,
+                    FlagOp::Remove => *bits &= !named,
+                }
+            }
+        }
+        self.unseen = (i64::from(self.unseen) + moved.unseen - before) as u32;
+        self.max_mod_seq = change.at;
+    }
+
+    /// Whether a range of `uids` touches the span of this chunk.
+    pub(crate) fn overlaps(&self, uids: &UidSet) -> bool {
+        let at = uids.ranges().partition_point(|&(_, last)| last < self.first);
+        uids.ranges().get(at).is_some_and(|&(first, _)| first <= self.last)
+    }
+
+    /// Adds the rows of `self` that are not in `gone` to `kept`, and the others' UIDs to `removed`.
+    pub(crate) fn sift(
+        &self,
+        gone: &UidSet,
+        kept: &mut Option<Self>,
+        removed: &mut UidSet,
+        moved: &mut Moved,
+    ) {
+        for at in 0..self.len() {
+            let row = self.row(at);
+            if gone.contains(row.uid) {
+                removed.insert(row.uid);
+                moved.count(row.system, row.size, -1);
+                continue;
+            }
+            let new = NewRow { row, bits: self.bits(at) };
+            match kept {
+                Some(chunk) => chunk.push(&new),
+                None => *kept = Some(Self::new(self.start, &new)),
+            }
+        }
+    }
+
+    /// Adds all rows of `other`, which come behind.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        (0..other.len()).for_each(|at| {
+            self.push(&NewRow { row: other.row(at), bits: other.bits(at) });
+        });
+    }
+}
+
+impl Hot {
+    /// Makes room for as many words as `bits` uses.
+    fn grow_words(&mut self, bits: &[u64]) {
+        let used = bits.iter().rposition(|&word| word != 0).map_or(0, |at| at + 1);
+        if self.words.len() < used {
+            self.words.resize_with(used, Vec::new);
+        }
+    }
+}
