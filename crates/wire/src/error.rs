@@ -24,6 +24,8 @@ pub enum SyntaxErrorKind {
     UnknownCommand,
     /// SEARCH, SORT or THREAD in a charset nobody knows: NO \[BADCHARSET\] (RFC 9051 §6.4.4).
     BadCharset,
+    /// CREATE with a role that nobody knows: NO \[USEATTR\] (RFC 6154 §3).
+    UnknownSpecialUse,
     /// Parentheses nest deeper than [`Syntax::nesting_max`](crate::Syntax::nesting_max): BAD.
     NestingLimit,
     /// The bytes end before the command does, or a literal is cut short: a fault of the caller's
@@ -38,6 +40,7 @@ impl fmt::Display for SyntaxError {
             SyntaxErrorKind::Syntax => write!(f, "expected {} at byte {at}", self.expected),
             SyntaxErrorKind::UnknownCommand => write!(f, "unknown command at byte {at}"),
             SyntaxErrorKind::BadCharset => write!(f, "unknown charset at byte {at}"),
+            SyntaxErrorKind::UnknownSpecialUse => write!(f, "unknown special use at byte {at}"),
             SyntaxErrorKind::NestingLimit => write!(f, "too many open parentheses at byte {at}"),
             SyntaxErrorKind::Incomplete => {
                 write!(f, "command ends at byte {at}, expected {}", self.expected)

@@ -6,7 +6,10 @@
 #![forbid(unsafe_code)]
 
 pub mod command;
+mod cursor;
+mod emit;
 pub mod error;
+mod grammar;
 pub mod literal;
 pub mod parse;
 pub mod print;
@@ -18,6 +21,6 @@ pub mod value;
 pub use error::{SyntaxError, SyntaxErrorKind};
 pub use literal::LiteralSpec;
 pub use parse::{Parsed, Syntax};
-pub use print::print;
+pub use print::{print, print_for};
 pub use response::{nstring, string};
 pub use sasl::sasl_response;

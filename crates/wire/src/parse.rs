@@ -1,6 +1,8 @@
 //! Entry points of the parsers.
 
-use crate::command::Command;
+use crate::command::{self, Command};
+use crate::cursor::Cursor;
+use crate::emit::Style;
 use crate::error::SyntaxError;
 
 /// How a command is to be read: what the client has enabled, and how much it may nest.
@@ -24,17 +26,20 @@ pub struct Parsed {
     pub command: Command,
 }
 
+/// How a client writes that has enabled nothing.
+pub(crate) const CLIENT: Style = Style { client: true, utf8: false };
+
 /// Reads one complete command: `bytes` holds it with its inline literals and the line ending.
 ///
 /// # Errors
 /// Says what did not fit and where; see [`SyntaxErrorKind`](crate::SyntaxErrorKind) for how each
 /// kind is answered.
 pub fn command(bytes: &[u8], cx: &Syntax) -> Result<Parsed, SyntaxError> {
-    let _ = cx;
-    Err(SyntaxError {
-        tag: None,
-        at: bytes.len(),
-        expected: "a command",
-        kind: crate::SyntaxErrorKind::UnknownCommand,
-    })
+    let mut c = Cursor::new(bytes, *cx);
+    let tag = c.tag()?.to_owned();
+    let command = c.sp().and_then(|()| command::parse(&mut c));
+    match command.and_then(|command| c.end().map(|()| command)) {
+        Ok(command) => Ok(Parsed { tag, command }),
+        Err(error) => Err(SyntaxError { tag: Some(tag), ..error }),
+    }
 }
