@@ -1,12 +1,256 @@
-//! FETCH.
+//! FETCH: data of messages, in the order asked, without holding more than a few of them.
+//!
+//! RFC 9051 §6.4.5, RFC 3501 §6.4.5; BINARY: RFC 3516; CHANGEDSINCE and VANISHED: RFC 7162 §3.1.4,
+//! §3.2.6; EMAILID and THREADID: RFC 8474; SAVEDATE: RFC 8514.
+//!
+//! A message expunged by another session is answered as long as the client numbers it
+//! (RFC 2180 §4.1.1). One that cannot be read is left out, and the command ends with NO.
 
+mod decode;
+mod fields;
+mod items;
+mod plan;
+mod section;
+mod source;
+
+use std::sync::Arc;
+
+use base::flag::SystemFlag;
+use base::{Flags, ModSeq, SeqNum, SystemFlags, Uid, UidSet};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use mailbox::{FlagOp, Row};
+use message::Summary;
 use wire::command::Fetch;
+use wire::response::{Code, Condition, Untagged};
+use wire::value::{Numbering, SequenceSet, SetEnd};
 
+use self::plan::Plan;
+use super::store;
 use crate::context::Selected;
 use crate::error::{Done, No};
 
+/// Messages that are looked up together.
+const GROUP_MESSAGES: usize = 64;
+/// Octets of messages that are held at once; a larger message is a group of its own and streams.
+const GROUP_BYTES: u64 = 256 * 1024;
+
 /// Runs the command.
 pub async fn run(cx: &mut Selected<'_>, args: Fetch) -> Result<Done, No> {
-    let _ = (cx, args);
-    Err(No::Bad("not there yet"))
+    check(cx, &args)?;
+    let plan = Plan::new(&args, cx.client.enabled);
+    if plan.enables_condstore {
+        cx.enable_condstore();
+    }
+    cx.absorb();
+    let mut targets = cx.resolve(&args.set, args.numbering)?;
+    if let Some(since) = args.changed_since {
+        if args.vanished {
+            tell_vanished(cx, &args.set, since);
+        }
+        let changed = cx.mailbox.view.mailbox().changed_since(since);
+        let changed: UidSet = changed.map(|row| row.uid).collect();
+        targets = targets.intersection(&changed);
+    }
+    let mut trouble = Trouble::default();
+    let mut uids = targets.iter();
+    loop {
+        let group = next_group(cx, &plan, &mut uids);
+        if group.is_empty() {
+            break;
+        }
+        answer(cx, &plan, group, &mut trouble).await?;
+    }
+    trouble.end()
+}
+
+fn check(cx: &Selected<'_>, args: &Fetch) -> Result<(), No> {
+    if !args.vanished {
+        return Ok(());
+    }
+    if args.numbering == Numbering::Seq {
+        return Err(No::Bad("VANISHED is for UID FETCH"));
+    }
+    if args.changed_since.is_none() {
+        return Err(No::Bad("VANISHED needs CHANGEDSINCE"));
+    }
+    match cx.client.enabled.qresync {
+        true => Ok(()),
+        false => Err(No::Bad("enable QRESYNC first")),
+    }
+}
+
+/// VANISHED (EARLIER): what of the asked UIDs is gone since. Messages that the client still numbers
+/// are told by the end of the command, which renumbers (RFC 7162 §3.2.10).
+fn tell_vanished(cx: &mut Selected<'_>, set: &SequenceSet, since: ModSeq) {
+    let view = &cx.mailbox.view;
+    let asked: UidSet = match set {
+        SequenceSet::Saved => cx.mailbox.saved.clone(),
+        SequenceSet::Ranges(ranges) => {
+            // Here `*` is the highest UID that ever was: the last message may be what vanished.
+            let last = Uid::new(view.mailbox().uid_next().get() - 1).unwrap_or(Uid::MIN);
+            let end = |end: SetEnd| match end {
+                SetEnd::Star => last,
+                SetEnd::Number(n) => Uid::new(n.get()).unwrap_or(Uid::MIN),
+            };
+            let pairs = ranges.iter().map(|&(a, b)| (end(a), end(b)));
+            pairs.map(|(a, b)| (a.min(b), a.max(b))).collect()
+        }
+    };
+    let gone = view.mailbox().vanished_since(since).uids.intersection(&asked);
+    let uids = gone.difference(&view.known(&gone));
+    if !uids.is_empty() {
+        cx.out.untagged(&Untagged::Vanished { earlier: true, uids });
+    }
+}
+
+/// What went wrong with messages that were left out.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// Stored bytes failed their check or could not be read.
+    damaged: bool,
+    /// The same, but another session expunged the message.
+    expunged: bool,
+    /// BINARY of a part with an unknown encoding.
+    unknown_cte: bool,
+}
+
+impl Trouble {
+    fn unreadable(&mut self, cx: &Selected<'_>, uid: Uid) {
+        match cx.mailbox.view.is_ghost(uid) {
+            true => self.expunged = true,
+            false => self.damaged = true,
+        }
+    }
+
+    fn end(self) -> Result<Done, No> {
+        let (code, text) = if self.damaged {
+            (Code::Corruption, "some of the messages cannot be read")
+        } else if self.unknown_cte {
+            (Code::UnknownCte, "unknown Content-Transfer-Encoding")
+        } else if self.expunged {
+            (Code::ExpungeIssued, "some of the messages no longer exist")
+        } else {
+            return Ok(Done::new("FETCH completed"));
+        };
+        Err(No::Refused(Some(code), text))
+    }
+}
+
+/// A message that is about to be answered.
+struct Message {
+    seq: SeqNum,
+    row: Row,
+    summary: Option<Arc<Summary>>,
+    /// Its bytes, if they are needed and few.
+    bytes: Option<Bytes>,
+    /// This command set `\Seen`.
+    newly_seen: bool,
+}
+
+/// The next messages, as many as may be held at once. Empty at the end.
+fn next_group(
+    cx: &Selected<'_>,
+    plan: &Plan<'_>,
+    uids: &mut impl Iterator<Item = Uid>,
+) -> Vec<(SeqNum, Row)> {
+    let view = &cx.mailbox.view;
+    let mut group = Vec::new();
+    let mut octets = 0;
+    for uid in uids {
+        let Some((seq, row)) = view.seq_of(uid).zip(view.by_uid(uid)) else { continue };
+        group.push((seq, row));
+        octets += u64::from(row.size);
+        if group.len() >= GROUP_MESSAGES || (plan.needs_bytes && octets >= GROUP_BYTES) {
+            break;
+        }
+    }
+    group
+}
+
+async fn answer(
+    cx: &mut Selected<'_>,
+    plan: &Plan<'_>,
+    group: Vec<(SeqNum, Row)>,
+    trouble: &mut Trouble,
+) -> Result<(), No> {
+    let mut messages = gather(cx, plan, group, trouble).await;
+    if plan.sets_seen && !cx.mailbox.read_only {
+        set_seen(cx, &mut messages).await?;
+    }
+    for message in &messages {
+        items::write(cx, plan, message, trouble).await?;
+        cx.out.flow().await?;
+    }
+    Ok(())
+}
+
+/// Looks up what the plan needs. Messages that cannot be answered are left out.
+async fn gather(
+    cx: &Selected<'_>,
+    plan: &Plan<'_>,
+    group: Vec<(SeqNum, Row)>,
+    trouble: &mut Trouble,
+) -> Vec<Message> {
+    let rows: Vec<Row> = group.iter().map(|&(_, row)| row).collect();
+    let mut summaries = match plan.needs_summary {
+        true => cx.live.summaries(&rows).await,
+        false => Vec::new(),
+    }
+    .into_iter();
+    let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
+    let in_memory = |row: &Row| plan.needs_bytes && u64::from(row.size) <= GROUP_BYTES;
+    let reads = rows.iter().filter(|row| in_memory(row));
+    let reads = join_all(reads.map(|row| storage.message(account, row.position))).await;
+    let mut reads = reads.into_iter();
+    let mut messages = Vec::with_capacity(group.len());
+    for (seq, row) in group {
+        let summary = if plan.needs_summary { summaries.next() } else { None }.transpose();
+        let bytes = if in_memory(&row) { reads.next() } else { None }.transpose();
+        match (summary, bytes) {
+            (Ok(summary), Ok(bytes)) => {
+                if summary.as_ref().is_some_and(|summary| plan.unknown_encoding(summary)) {
+                    trouble.unknown_cte = true;
+                    continue;
+                }
+                messages.push(Message { seq, row, summary, bytes, newly_seen: false });
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(%account, uid = %row.uid, %error, "message cannot be read");
+                trouble.unreadable(cx, row.uid);
+            }
+        }
+    }
+    messages
+}
+
+/// Sets `\Seen` where it is missing, in one commit. When that fails the messages are answered all
+/// the same, after a warning: a full disk must not keep people from reading.
+async fn set_seen(cx: &mut Selected<'_>, messages: &mut [Message]) -> Result<(), No> {
+    let unseen = messages.iter().filter(|m| !m.row.system.contains(SystemFlag::Seen));
+    let uids: UidSet = unseen.map(|message| message.row.uid).collect();
+    if uids.is_empty() {
+        return Ok(());
+    }
+    let system = SystemFlags::EMPTY.with(SystemFlag::Seen);
+    let flags = Flags { system, keywords: Vec::new() };
+    let change = store::Change { op: FlagOp::Add, flags, unchanged_since: None };
+    match store::commit(cx, &uids, &change).await {
+        Ok(outcome) => {
+            for message in messages.iter_mut() {
+                message.newly_seen = outcome.changed.contains(message.row.uid);
+                if let Some(row) = cx.mailbox.view.by_uid(message.row.uid) {
+                    message.row = row;
+                }
+            }
+            Ok(())
+        }
+        Err(No::Unavailable(error)) => {
+            tracing::error!(account = %cx.live.id(), %error, "\\Seen was not set");
+            let text = "The messages could not be marked as seen".to_owned();
+            cx.out.untagged(&Untagged::Status(Condition::No, Some(Code::Unavailable), text));
+            Ok(())
+        }
+        Err(no) => Err(no),
+    }
 }
