@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use account::{Accounts, Clock, Live};
 use auth::{Authenticator, Channel, Identity};
-use base::{Limits, MailboxId, SeqNum, SeqSet, Uid, UidSet};
+use base::{Limits, MailboxId, ModSeq, SeqNum, SeqSet, Uid, UidSet};
 use event_listener::{Event, EventListener};
 use mailbox::View;
-use wire::response::Encoding;
+use wire::response::{Code, Condition, Encoding, Untagged};
 use wire::value::{Numbering, SequenceSet, SetEnd};
 
 use crate::capability::Mask;
 use crate::error::No;
-use crate::output::Out;
+use crate::output::{Out, Output};
 
 /// What all sessions share.
 pub struct Shared {
@@ -149,6 +149,8 @@ pub struct SelectedMailbox {
     pub saved: UidSet,
     /// Whether this session takes `\Recent` from new messages.
     pub claims_recent: bool,
+    /// HIGHESTMODSEQ when the client knew all there was to know.
+    pub told: ModSeq,
 }
 
 impl SelectedMailbox {
@@ -210,6 +212,11 @@ pub struct Authenticated<'a> {
 }
 
 impl Authenticated<'_> {
+    /// The client used CONDSTORE: it is enabled (RFC 7162 §3.1).
+    pub fn enable_condstore(&mut self) {
+        enable_condstore(self.client, self.selected.as_deref(), self.out.output());
+    }
+
     /// Seconds since 1970 UTC.
     pub fn now(&self) -> i64 {
         self.shared.clock.now_ms().div_euclid(1000)
@@ -259,6 +266,26 @@ impl Selected<'_> {
 
     /// The client used CONDSTORE: it is enabled (RFC 7162 §3.1).
     pub fn enable_condstore(&mut self) {
-        self.client.enabled.condstore = true;
+        enable_condstore(self.client, Some(self.mailbox), self.out.output());
+    }
+}
+
+/// The first command that enables CONDSTORE in a mailbox is answered with HIGHESTMODSEQ
+/// (RFC 7162 §3.1).
+pub(crate) fn enable_condstore(
+    client: &mut Client,
+    selected: Option<&SelectedMailbox>,
+    output: &mut Output,
+) {
+    if client.enabled.condstore {
+        return;
+    }
+    client.enabled.condstore = true;
+    if let Some(mailbox) = selected {
+        output.untagged(&Untagged::Status(
+            Condition::Ok,
+            Some(Code::HighestModSeq(mailbox.told)),
+            "Highest".to_owned(),
+        ));
     }
 }

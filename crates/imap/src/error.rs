@@ -2,6 +2,7 @@
 
 use std::io;
 
+use auth::FailureKind;
 use wire::response::{Code, Condition};
 
 /// A command that did what it was asked.
@@ -24,6 +25,8 @@ pub enum Next {
     Unselect,
     /// The connection ends after the tagged line.
     Close,
+    /// A TLS handshake follows the tagged line.
+    StartTls,
 }
 
 impl Done {
@@ -77,6 +80,12 @@ pub enum No {
     /// A message above APPENDLIMIT.
     #[error("message is too big")]
     TooBig,
+    /// A password may not cross this connection.
+    #[error("not without TLS")]
+    PrivacyRequired,
+    /// Nobody logged in.
+    #[error("{}", login_text(*.0))]
+    Login(FailureKind),
     /// An expected refusal that has no variant of its own.
     #[error("{1}")]
     Refused(Option<Code>, &'static str),
@@ -98,7 +107,9 @@ impl No {
     /// OK, NO or BAD.
     pub fn condition(&self) -> Condition {
         match self {
-            Self::Bad(_) | Self::BadWith(..) => Condition::Bad,
+            Self::Bad(_)
+            | Self::BadWith(..)
+            | Self::Login(FailureKind::Protocol | FailureKind::Cancelled) => Condition::Bad,
             _ => Condition::No,
         }
     }
@@ -114,6 +125,13 @@ impl No {
             Self::Cannot(_) => Some(Code::Cannot),
             Self::Limit(_) => Some(Code::Limit),
             Self::TooBig => Some(Code::TooBig),
+            Self::PrivacyRequired | Self::Login(FailureKind::NeedsTls) => {
+                Some(Code::PrivacyRequired)
+            }
+            Self::Login(FailureKind::Credentials) => Some(Code::AuthenticationFailed),
+            Self::Login(FailureKind::Authorization) => Some(Code::AuthorizationFailed),
+            Self::Login(FailureKind::Unavailable) => Some(Code::Unavailable),
+            Self::Login(FailureKind::Protocol | FailureKind::Cancelled) => None,
             Self::Refused(code, _) => code.clone(),
             Self::Unavailable(storage::Error::Damaged(_)) => Some(Code::Corruption),
             Self::Unavailable(_) => Some(Code::Unavailable),
@@ -129,5 +147,16 @@ impl From<account::Failure<No>> for No {
             account::Failure::Refused(no) => no,
             account::Failure::Storage(error) => Self::Unavailable(error),
         }
+    }
+}
+
+fn login_text(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Credentials => "wrong name or password",
+        FailureKind::Authorization => "may not act as that user",
+        FailureKind::NeedsTls => "not without TLS",
+        FailureKind::Protocol => "authentication exchange was not understood",
+        FailureKind::Cancelled => "authentication cancelled",
+        FailureKind::Unavailable => "authentication is unavailable, try again later",
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use account::Live;
-use auth::Channel;
+use auth::{Channel, Failure, Identity};
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use mailbox::Expunges;
@@ -14,7 +14,7 @@ use wire::response::{Code, Condition, Tagged, Untagged};
 use crate::capability;
 use crate::command;
 use crate::connection::{Connection, Event, Refusal};
-use crate::context::{Authenticated, Client, Enabled, Selected, SelectedMailbox, Shared};
+use crate::context::{self, Authenticated, Client, Enabled, Selected, SelectedMailbox, Shared};
 use crate::error::{Done, Next, No};
 use crate::output::{Out, Output};
 use crate::sync;
@@ -246,12 +246,12 @@ impl<T: Transport> Driver<T> {
             Command::Noop => verb::noop::run(),
             Command::Logout => verb::logout::run(self),
             Command::Id(args) => verb::id::run(self, args),
-            Command::StartTls => verb::starttls::run(self, tag).await,
+            Command::StartTls => verb::starttls::run(self),
             Command::Authenticate(args) => verb::authenticate::run(self, args).await,
             Command::Login(args) => verb::login::run(self, args).await,
             Command::Enable(args) => verb::enable::run(self, args),
-            Command::Select(args) => verb::select::run(self, tag, args, false).await,
-            Command::Examine(args) => verb::select::run(self, tag, args, true).await,
+            Command::Select(args) => verb::select::run(self, args, false).await,
+            Command::Examine(args) => verb::select::run(self, args, true).await,
             Command::Create(args) => verb::create::run(&mut self.account(tag)?, args).await,
             Command::Delete(name) => verb::delete::run(&mut self.account(tag)?, name).await,
             Command::Rename(args) => verb::rename::run(&mut self.account(tag)?, args).await,
@@ -331,10 +331,16 @@ impl<T: Transport> Driver<T> {
             self.sync(row.expunges, row.verb.starts_with("UID ")).await?;
         }
         self.output.tagged(&Tagged { tag, condition, code, text });
-        if next == Next::Close {
-            self.session = Session::Logout;
+        match next {
+            Next::Close => self.session = Session::Logout,
+            Next::StartTls => self.start_tls().await?,
+            Next::Stay | Next::Unselect => {}
         }
-        if condition == Condition::Bad { self.count_bad() } else { Ok(()) }
+        match (condition, &self.session) {
+            // Guessing passwords ends like talking nonsense.
+            (Condition::Bad, _) | (Condition::No, Session::NotAuthenticated) => self.count_bad(),
+            _ => Ok(()),
+        }
     }
 
     /// Tells the client what is new in its mailbox.
@@ -346,9 +352,65 @@ impl<T: Transport> Driver<T> {
             return Err(No::Bye("the selected mailbox was deleted"));
         };
         mailbox.view.absorb(info.mailbox);
+        if mailbox.claims_recent && info.mailbox.recent_from() < info.mailbox.uid_next() {
+            sync::claim_recent(live, mailbox.id).await;
+        }
         let enabled = self.client.enabled;
         let mut out = Out::new(&mut self.output, &mut self.transport);
         sync::tell(mailbox, enabled, expunges, with_uid, &mut out).await
+    }
+
+    /// CONDSTORE is enabled (RFC 7162 §3.1).
+    pub(crate) fn enable_condstore(&mut self) {
+        let selected = match &self.session {
+            Session::Selected { mailbox, .. } => Some(&**mailbox),
+            _ => None,
+        };
+        context::enable_condstore(&mut self.client, selected, &mut self.output);
+    }
+
+    /// The end of LOGIN and AUTHENTICATE, when it went well.
+    pub(crate) async fn logged_in(
+        &mut self,
+        identity: Identity,
+        text: &'static str,
+    ) -> Result<Done, No> {
+        let remote = self.client.channel.remote;
+        let Some(guard) = self.shared.registry.enter(&identity, remote) else {
+            tracing::warn!(%remote, account = %identity.name, "too many connections");
+            return Err(No::Limit("too many connections of this account"));
+        };
+        let live = self.shared.accounts.open(identity.account).await?;
+        tracing::info!(%remote, account = %identity.name, tls = self.client.channel.tls.is_some(), "login");
+        self.guard = Some(guard);
+        self.client.identity = Some(identity);
+        self.session = Session::Authenticated { live };
+        self.connection.set_logged_in();
+        let capabilities = capability::list(&self.shared, &self.client);
+        Ok(Done::new(text).code(Code::Capability(capabilities)))
+    }
+
+    /// The end of LOGIN and AUTHENTICATE, when it went otherwise: the log learns the reason, the
+    /// client waits.
+    pub(crate) async fn not_logged_in(&mut self, failure: Failure, mechanism: &str) -> No {
+        let remote = self.client.channel.remote;
+        tracing::warn!(%remote, mechanism, reason = %failure.reason, "login failed");
+        if !failure.delay.is_zero() {
+            self.transport.sleep(failure.delay).await;
+        }
+        No::Login(failure.kind)
+    }
+
+    /// The handshake after STARTTLS. What is known from before it is forgotten (RFC 9051 §6.2.1).
+    async fn start_tls(&mut self) -> Result<(), No> {
+        self.flush().await?;
+        let tls = self.transport.start_tls().await?;
+        self.connection = Connection::new(&self.shared.limits);
+        self.client.channel.tls = Some(tls);
+        self.client.channel.secure = self.transport.is_secure();
+        self.client.can_start_tls = false;
+        self.client.id_name = None;
+        Ok(())
     }
 
     /// No mailbox is selected any more.

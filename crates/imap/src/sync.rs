@@ -4,8 +4,10 @@
 
 use std::fmt::Write;
 
-use base::{ModSeq, Uid};
-use mailbox::{Event, Expunges, View};
+use account::{Decision, Live};
+use base::{MailboxId, ModSeq, Uid};
+use mailbox::{Event, Expunges, Record, View};
+use storage::Durability;
 use wire::response::fetch::{self, Small};
 use wire::response::{Code, Condition, Untagged};
 
@@ -57,7 +59,36 @@ pub async fn tell(
         }
         out.flow().await?;
     }
+    if !mailbox.view.has_news() {
+        mailbox.told = mailbox.view.mailbox().highest_mod_seq();
+    } else if enabled.qresync && expunges == Expunges::Hold {
+        // Expunges are held back: a client that is cut off here must ask for them again, so it may
+        // not remember the higher MODSEQs it saw (RFC 7162 §6).
+        out.untagged(&Untagged::Status(
+            Condition::Ok,
+            Some(Code::HighestModSeq(mailbox.told)),
+            "Expunges are delayed".to_owned(),
+        ));
+    }
     Ok(())
+}
+
+/// Takes `\Recent` from all messages of a mailbox for sessions to come (RFC 3501 §2.3.2).
+///
+/// Failure is not the client's concern: it costs a second `\Recent` at most.
+pub(crate) async fn claim_recent(live: &Live, id: MailboxId) {
+    let result = live
+        .commit(Vec::new(), Durability::Lazy, |account| {
+            let mailbox = account.get(id).ok_or(())?.mailbox;
+            let claim = Record::RecentClaimed { mailbox: id, below: mailbox.uid_next() };
+            let is_late = mailbox.recent_from() >= mailbox.uid_next();
+            let records = if is_late { vec![] } else { vec![claim] };
+            Ok::<_, ()>(Decision { records, value: () })
+        })
+        .await;
+    if let Err(account::Failure::Storage(error)) = result {
+        tracing::error!(%error, "could not claim recent messages");
+    }
 }
 
 /// `* FLAGS` and `* OK [PERMANENTFLAGS]` (RFC 9051 §7.3.5, §7.1).

@@ -1,4 +1,6 @@
 //! LOGIN.
+//!
+//! RFC 9051 §6.2.3.
 
 use wire::command::Login;
 
@@ -10,6 +12,14 @@ pub(crate) async fn run<T: crate::Transport>(
     driver: &mut Driver<T>,
     args: Login,
 ) -> Result<Done, No> {
-    let _ = (driver, args);
-    Err(No::Bad("not there yet"))
+    // LOGINDISABLED is advertised: the password has crossed the wire, but is not looked at.
+    if !driver.client.channel.secure {
+        return Err(No::PrivacyRequired);
+    }
+    let authenticator = driver.shared.authenticator.clone();
+    let channel = driver.client.channel.clone();
+    match authenticator.login(&args.user, &args.password, &channel).await {
+        Ok(identity) => driver.logged_in(identity, "LOGIN completed").await,
+        Err(failure) => Err(driver.not_logged_in(failure, "LOGIN").await),
+    }
 }

@@ -1,17 +1,177 @@
-//! SELECT.
+//! SELECT and EXAMINE.
+//!
+//! RFC 9051 §6.3.2 and §6.3.3, RFC 3501 §6.3.1; CONDSTORE and QRESYNC: RFC 7162 §3.1.8, §3.2.5;
+//! MAILBOXID: RFC 8474 §4.2.
 
-use wire::command::Select;
+use std::sync::Arc;
 
+use account::{Decision, Live};
+use base::{MailboxId, ModSeq, SeqNum, Uid, UidSet};
+use mailbox::{Mailbox, Record, View};
+use storage::Durability;
+use wire::command::{Qresync, Select};
+use wire::response::fetch::{self, Small};
+use wire::response::{Code, Condition, Untagged};
+use wire::value::MailboxName;
+
+use crate::context::SelectedMailbox;
 use crate::error::{Done, No};
-use crate::session::Driver;
+use crate::names;
+use crate::output::Out;
+use crate::session::{Driver, Session};
+use crate::sync;
 
-/// Runs the command.
+/// Runs the command. A SELECT that fails leaves no mailbox selected (RFC 9051 §6.3.2); one that is
+/// BAD changes nothing.
 pub(crate) async fn run<T: crate::Transport>(
     driver: &mut Driver<T>,
-    tag: &str,
     args: Select,
     read_only: bool,
 ) -> Result<Done, No> {
-    let _ = (driver, tag, args, read_only);
-    Err(No::Bad("not there yet"))
+    if args.qresync.is_some() && !driver.client.enabled.qresync {
+        return Err(No::Bad("ENABLE QRESYNC first"));
+    }
+    if args.condstore || args.qresync.is_some() {
+        driver.client.enabled.condstore = true;
+    }
+    let enabled = driver.client.enabled;
+    if matches!(driver.session, Session::Selected { .. }) && (enabled.qresync || enabled.rev2) {
+        driver.output.untagged(&Untagged::Status(
+            Condition::Ok,
+            Some(Code::Closed),
+            "Previous mailbox is closed".to_owned(),
+        ));
+    }
+    driver.unselect();
+    let Session::Authenticated { live } = &driver.session else {
+        return Err(No::Bug("SELECT without an account"));
+    };
+    let live = live.clone();
+    let id = names::find(&live.state(), &args.mailbox).ok_or(No::NonExistent)?.id;
+    let claims_recent = !read_only && !enabled.rev2;
+    let recent_from = recent(&live, id, claims_recent).await?;
+    let state = live.state();
+    let info = state.get(id).ok_or(No::NonExistent)?;
+    let mailbox = SelectedMailbox {
+        id,
+        view: View::new(info.mailbox.clone(), recent_from, claims_recent),
+        read_only,
+        saved: UidSet::new(),
+        claims_recent,
+        told: info.mailbox.highest_mod_seq(),
+    };
+    let mut out = Out::new(&mut driver.output, &mut driver.transport);
+    describe(&mailbox, enabled.rev2, &mut out);
+    if enabled.rev2 {
+        let attributes = names::attributes(&state, info.name);
+        out.untagged(&Untagged::List {
+            attributes,
+            mailbox: MailboxName(info.name.to_owned()),
+            child_info_subscribed: false,
+            old_name: names::old_name(&args.mailbox, info.name),
+        });
+    }
+    if let Some(known) =
+        args.qresync.filter(|known| known.uid_validity == info.mailbox.uid_validity())
+    {
+        resynchronize(&mailbox, &known, enabled.rev2, &mut out).await?;
+    }
+    driver.session = Session::Selected { live, mailbox: Box::new(mailbox) };
+    Ok(match read_only {
+        false => Done::new("SELECT completed").code(Code::ReadWrite),
+        true => Done::new("EXAMINE completed").code(Code::ReadOnly),
+    })
+}
+
+/// The first UID that is `\Recent` in this session; claims them all if the session may
+/// (RFC 3501 §2.3.2).
+async fn recent(live: &Arc<Live>, id: MailboxId, claim: bool) -> Result<Uid, No> {
+    let state = live.state();
+    let mailbox = state.get(id).ok_or(No::NonExistent)?.mailbox.clone();
+    if !claim || mailbox.recent_from() >= mailbox.uid_next() {
+        return Ok(mailbox.recent_from());
+    }
+    // A lost claim costs nothing but a second `\Recent`: it need not wait for the disk.
+    let done = live
+        .commit(Vec::new(), Durability::Lazy, |account| {
+            let mailbox = account.get(id).ok_or(No::NonExistent)?.mailbox;
+            let claim = Record::RecentClaimed { mailbox: id, below: mailbox.uid_next() };
+            let records =
+                if mailbox.recent_from() < mailbox.uid_next() { vec![claim] } else { vec![] };
+            Ok::<_, No>(Decision { records, value: mailbox.recent_from() })
+        })
+        .await?;
+    Ok(done.value)
+}
+
+/// What every successful SELECT tells.
+fn describe(selected: &SelectedMailbox, rev2: bool, out: &mut Out<'_>) {
+    let (view, mailbox) = (&selected.view, selected.view.mailbox());
+    sync::flags_of_mailbox(selected, out);
+    out.untagged(&Untagged::Exists(view.exists()));
+    if !rev2 {
+        out.untagged(&Untagged::Recent(view.recent()));
+    }
+    let mut ok = |code, text: &str| {
+        out.untagged(&Untagged::Status(Condition::Ok, Some(code), text.to_owned()));
+    };
+    if let Some(unseen) = mailbox.first_unseen().filter(|_| !rev2).and_then(|uid| view.seq_of(uid))
+    {
+        ok(Code::Unseen(unseen), "First unseen");
+    }
+    ok(Code::UidValidity(mailbox.uid_validity()), "UIDs valid");
+    ok(Code::UidNext(mailbox.uid_next()), "Predicted next UID");
+    ok(Code::HighestModSeq(mailbox.highest_mod_seq()), "Highest");
+    ok(Code::MailboxId(selected.id), "Mailbox id");
+}
+
+/// What has changed since the client was here last (RFC 7162 §3.2.5).
+async fn resynchronize(
+    selected: &SelectedMailbox,
+    known: &Qresync,
+    rev2: bool,
+    out: &mut Out<'_>,
+) -> Result<(), No> {
+    let mailbox = selected.view.mailbox();
+    let Some(last) = Uid::new(mailbox.uid_next().get() - 1) else { return Ok(()) };
+    let all = UidSet::range(Uid::MIN, last);
+    let uids = known.known_uids.as_ref().map_or(all.clone(), |uids| uids.intersection(&all));
+    let mut vanished = mailbox.vanished_since(known.mod_seq).uids.intersection(&uids);
+    if let Some(matched) = last_match(mailbox, known) {
+        vanished = vanished.difference(&UidSet::range(Uid::MIN, matched));
+    }
+    if !vanished.is_empty() {
+        out.untagged(&Untagged::Vanished { earlier: true, uids: vanished });
+    }
+    for row in mailbox.changed_since(known.mod_seq).filter(|row| uids.contains(row.uid)) {
+        let Some(seq) = SeqNum::new(mailbox.rank(row.uid) + 1) else { continue };
+        let Some(flags) = sync::flags_text(&selected.view, row.uid, rev2) else { continue };
+        changed(out.tail(), seq, (row.uid, row.mod_seq), &flags);
+        out.flow().await?;
+    }
+    Ok(())
+}
+
+fn changed(tail: &mut Vec<u8>, seq: SeqNum, (uid, mod_seq): (Uid, ModSeq), flags: &str) {
+    fetch::open(tail, seq);
+    for (at, item) in
+        [Small::Uid(uid), Small::Flags(flags), Small::ModSeq(mod_seq)].iter().enumerate()
+    {
+        if at > 0 {
+            tail.push(b' ');
+        }
+        item.print(tail);
+    }
+    tail.extend_from_slice(b")\r\n");
+}
+
+/// The highest UID whose number the client knows right: it has heard of all that vanished up to
+/// there (RFC 7162 §3.2.5.2).
+fn last_match(mailbox: &Mailbox, known: &Qresync) -> Option<Uid> {
+    let (seqs, uids) = known.seq_match.as_ref()?;
+    let matches =
+        |(seq, uid): &(SeqNum, Uid)| mailbox.nth(seq.get() - 1).is_some_and(|row| row.uid == *uid);
+    // Both sets are the client's words: walk no further than the mailbox goes.
+    let pairs = seqs.iter().zip(uids.iter()).take_while(|(seq, _)| seq.get() <= mailbox.len());
+    pairs.filter(matches).map(|(_, uid)| uid).last()
 }

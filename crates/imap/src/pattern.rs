@@ -1,0 +1,150 @@
+//! LIST's patterns: `*` matches anything, `%` anything but the delimiter (RFC 9051 §6.3.9).
+//!
+//! All places a match can stand at advance together, so no pattern costs more than its length times
+//! the name's.
+
+use crate::names::DELIMITER;
+
+/// A pattern with its reference.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Pattern {
+    tokens: Vec<Token>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Token {
+    /// `*`
+    Any,
+    /// `%`
+    Level,
+    /// A character.
+    Char(char),
+}
+
+impl Pattern {
+    /// The canonical pattern. One that begins at the root does not care for the reference.
+    pub(crate) fn new(reference: &str, pattern: &str) -> Self {
+        let reference = if pattern.starts_with(DELIMITER) { "" } else { reference };
+        let mut tokens: Vec<Token> = Vec::new();
+        for c in reference.chars().chain(pattern.chars()) {
+            let token = match c {
+                '*' => Token::Any,
+                '%' => Token::Level,
+                c => Token::Char(c),
+            };
+            // Neighbouring wildcards are one: the stronger.
+            match (tokens.last(), token) {
+                (Some(Token::Any), Token::Any | Token::Level)
+                | (Some(Token::Level), Token::Level) => {}
+                (Some(Token::Level), Token::Any) => {
+                    tokens.pop();
+                    tokens.push(token);
+                }
+                _ => tokens.push(token),
+            }
+        }
+        // Thunderbird asks for `name/`; no name ends so.
+        if matches!(tokens.last(), Some(Token::Char(DELIMITER))) && tokens.len() > 1 {
+            tokens.pop();
+        }
+        Self { tokens }
+    }
+
+    /// Whether levels above mailboxes are wanted too (RFC 3501 §6.3.8).
+    pub(crate) fn ends_with_level(&self) -> bool {
+        self.tokens.last() == Some(&Token::Level)
+    }
+
+    /// Whether it matches a whole name.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        let literals = self.tokens.iter().filter(|token| matches!(token, Token::Char(_))).count();
+        if literals > name.len() {
+            return false;
+        }
+        // INBOX has no case (RFC 9051 §5.1); other names do.
+        let inbox = if name == "INBOX" || name.starts_with("INBOX/") { 5 } else { 0 };
+        let mut at = vec![0];
+        let mut next = Vec::new();
+        self.rest(&mut at);
+        for (index, c) in name.chars().enumerate() {
+            for &place in &at {
+                match self.tokens.get(place) {
+                    Some(Token::Any) => next.push(place),
+                    Some(Token::Level) if c != DELIMITER => next.push(place),
+                    Some(&Token::Char(wanted))
+                        if wanted == c || index < inbox && wanted.eq_ignore_ascii_case(&c) =>
+                    {
+                        next.push(place + 1);
+                    }
+                    _ => {}
+                }
+            }
+            self.rest(&mut next);
+            std::mem::swap(&mut at, &mut next);
+            next.clear();
+            if at.is_empty() {
+                return false;
+            }
+        }
+        at.last() == Some(&self.tokens.len())
+    }
+
+    /// Adds the places reached because a wildcard may match nothing. `at` stays sorted, each place
+    /// once.
+    fn rest(&self, at: &mut Vec<usize>) {
+        let mut index = 0;
+        while let Some(&place) = at.get(index) {
+            if matches!(self.tokens.get(place), Some(Token::Any | Token::Level)) {
+                at.push(place + 1);
+            }
+            index += 1;
+        }
+        at.sort_unstable();
+        at.dedup();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards() {
+        for (reference, pattern, name, wanted) in [
+            ("", "*", "a/b/c", true),
+            ("", "%", "a", true),
+            ("", "%", "a/b", false),
+            ("a/", "%", "a/b", true),
+            ("a", "%", "a", true),
+            ("a", "%", "ab", true),
+            ("", "a*c", "a/b/c", true),
+            ("", "a%c", "a/b/c", false),
+            ("", "%/%", "a/b", true),
+            ("", "%/%", "a/b/c", false),
+            ("", "*%", "a/b", true),
+            ("", "%*", "a/b", true),
+            ("", "*b%", "a/bc", true),
+            ("", "*b%", "a/b/c", false),
+            ("", "a/", "a", true),
+            ("", "/", "a", false),
+            ("x/", "/a", "x/a", false),
+            ("", "inbox", "INBOX", true),
+            ("", "Inb%", "INBOX", true),
+            ("", "inbox/%", "INBOX/sub", true),
+            ("", "inbox/SUB", "INBOX/sub", false),
+            ("", "INBOXES", "inboxes", false),
+            ("", "", "", true),
+            ("", "é%", "éa", true),
+        ] {
+            let matches = Pattern::new(reference, pattern).matches(name);
+            assert_eq!(matches, wanted, "{reference:?} {pattern:?} {name:?}");
+        }
+    }
+
+    #[test]
+    fn many_wildcards_cost_little() {
+        let pattern = Pattern::new("", &"%*a*%b".repeat(300));
+        assert!(!pattern.matches(&"ab".repeat(299)));
+        assert!(pattern.matches(&"ab".repeat(300)));
+    }
+}
