@@ -169,6 +169,7 @@ pub enum Verdict {
 pub struct Plan {
     root: Node,
     contents: Vec<Content>,
+    asks_sent: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -238,7 +239,8 @@ impl Plan {
     pub fn new(key: Key, keywords: &[Keyword], now: i64) -> Self {
         let mut contents = Vec::new();
         let root = build(key, keywords, now, &mut contents);
-        Self { root, contents }
+        let asks_sent = has_sent(&root);
+        Self { root, contents, asks_sent }
     }
 
     /// Whether no message can match.
@@ -263,6 +265,11 @@ impl Plan {
                 }),
             _ => None,
         }
+    }
+
+    /// Whether the sent date may be asked of some message.
+    pub fn asks_sent(&self) -> bool {
+        self.asks_sent
     }
 
     /// The keys that only text answers.
@@ -369,6 +376,15 @@ fn eval_all<M: Marks>(nodes: &[Node], facts: &Facts<'_, M>, absorbing: bool) -> 
         }
     }
     if open { None } else { Some(!absorbing) }
+}
+
+fn has_sent(node: &Node) -> bool {
+    match node {
+        Node::Sent(_) => true,
+        Node::Not(inner) => has_sent(inner),
+        Node::And(nodes) | Node::Or(nodes) => nodes.iter().any(has_sent),
+        _ => false,
+    }
 }
 
 fn wants_sent<M: Marks>(node: &Node, facts: &Facts<'_, M>) -> bool {

@@ -1,12 +1,166 @@
-//! THREAD.
+//! THREAD: which messages match, as conversations.
+//!
+//! RFC 5256 §3; the response: §4. It is written from a flat tree: a chain of replies may be as long
+//! as the mailbox, and nothing may recurse over it.
 
+use base::UidSet;
+use mailbox::Row;
+use mailbox::thread::{Algorithm, ThreadTree, Threader};
+use message::{SortKeys, ThreadKeys};
 use wire::command::Thread;
+use wire::value::{Numbering, ThreadAlgorithm};
 
+use super::search;
 use crate::context::Selected;
 use crate::error::{Done, No};
 
+/// Messages whose summaries are looked up together.
+const BATCH: usize = 64;
+
 /// Runs the command.
 pub async fn run(cx: &mut Selected<'_>, args: Thread) -> Result<Done, No> {
-    let _ = (cx, args);
-    Err(No::Bad("not there yet"))
+    search::begin(cx, &args.key);
+    let found = search::find::find(cx, &args.key).await?;
+    let algorithm = match args.algorithm {
+        ThreadAlgorithm::OrderedSubject => Algorithm::OrderedSubject,
+        ThreadAlgorithm::References => Algorithm::References,
+    };
+    let tree = thread(cx, &found.uids, algorithm, args.numbering).await;
+    cx.out.tail().extend_from_slice(b"* THREAD");
+    if !tree.nodes.is_empty() {
+        cx.out.tail().push(b' ');
+    }
+    let mut writer = Writer::new(&tree);
+    while writer.step(cx.out.tail()) {
+        cx.out.flow().await?;
+    }
+    cx.out.tail().extend_from_slice(b"\r\n");
+    Ok(Done::new("THREAD completed"))
+}
+
+async fn thread(
+    cx: &Selected<'_>,
+    uids: &UidSet,
+    algorithm: Algorithm,
+    numbering: Numbering,
+) -> ThreadTree {
+    let mut threader = Threader::new(algorithm);
+    let mut batch = Vec::with_capacity(BATCH);
+    for (seq, row) in cx.mailbox.view.rows(uids) {
+        let number = if numbering == Numbering::Uid { row.uid.get() } else { seq.get() };
+        batch.push((number, row));
+        if batch.len() == BATCH {
+            push(cx, &mut threader, &batch).await;
+            batch.clear();
+        }
+    }
+    push(cx, &mut threader, &batch).await;
+    threader.finish()
+}
+
+/// A message that cannot be read is a thread of its own.
+async fn push(cx: &Selected<'_>, threader: &mut Threader, batch: &[(u32, Row)]) {
+    let (no_sort, no_thread) = (SortKeys::default(), ThreadKeys::default());
+    let rows: Vec<Row> = batch.iter().map(|&(_, row)| row).collect();
+    let summaries = cx.live.summaries(&rows).await;
+    for (&(number, ref row), summary) in batch.iter().zip(&summaries) {
+        let summary = summary.as_ref().ok();
+        let sort = summary.map_or(&no_sort, |summary| summary.sort_keys());
+        let thread = summary.map_or(&no_thread, |summary| summary.thread_keys());
+        threader.push(number, row, sort, thread);
+    }
+}
+
+/// Writes thread-lists (RFC 5256 §5): `(2)(3 6 (4 23)(44 7 96))`, a hidden parent as `((1)(2))`.
+struct Writer<'a> {
+    tree: &'a ThreadTree,
+    counts: Vec<u32>,
+    next: usize,
+    /// For each node above the next one: whether a parenthesis was opened for it.
+    open: Vec<bool>,
+    /// Whether each of them has several children, which get parentheses.
+    splits: Vec<bool>,
+    after_number: bool,
+}
+
+impl<'a> Writer<'a> {
+    fn new(tree: &'a ThreadTree) -> Self {
+        Self {
+            tree,
+            counts: tree.child_counts(),
+            next: 0,
+            open: Vec::new(),
+            splits: Vec::new(),
+            after_number: false,
+        }
+    }
+
+    /// Writes one more node; false at the end.
+    fn step(&mut self, out: &mut Vec<u8>) -> bool {
+        let node = self.tree.nodes.get(self.next);
+        let depth = node.map_or(0, |node| node.depth as usize);
+        while self.open.len() > depth {
+            self.splits.pop();
+            if self.open.pop() == Some(true) {
+                out.push(b')');
+                self.after_number = false;
+            }
+        }
+        let Some(node) = node else { return false };
+        let parent_splits = self.splits.last().copied().unwrap_or(true);
+        if parent_splits {
+            // `3 (4)(5)`: a space between a message and the first of several children.
+            if self.after_number {
+                out.push(b' ');
+            }
+            out.push(b'(');
+        } else {
+            out.push(b' ');
+        }
+        if let Some(number) = node.number {
+            out.extend_from_slice(number.to_string().as_bytes());
+        }
+        self.after_number = node.number.is_some();
+        self.open.push(parent_splits);
+        self.splits.push(self.counts.get(self.next).is_some_and(|&count| count > 1));
+        self.next += 1;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailbox::thread::Node;
+
+    /// `1 >2 >>3 -`: depth by `>`, `-` for a hidden parent.
+    fn write(tree: &str) -> String {
+        let node = |text: &str| Node {
+            depth: text.matches('>').count() as u32,
+            number: text.trim_start_matches('>').parse().ok(),
+        };
+        let tree = ThreadTree { nodes: tree.split_whitespace().map(node).collect() };
+        let (mut writer, mut out) = (Writer::new(&tree), Vec::new());
+        let mut text = String::new();
+        // The output may be taken away between any two steps.
+        while writer.step(&mut out) {
+            text.push_str(std::str::from_utf8(&out).unwrap());
+            out.clear();
+        }
+        text + std::str::from_utf8(&out).unwrap()
+    }
+
+    #[test]
+    fn writes_what_rfc_5256_shows() {
+        for (tree, text) in [
+            ("", ""),
+            ("2", "(2)"),
+            ("2 3 >6 >>4 >>>23 >>44 >>>7 >>>>96", "(2)(3 6 (4 23)(44 7 96))"),
+            ("- >3 >5", "((3)(5))"),
+            ("- >3 >>4 >5 9", "((3 4)(5))(9)"),
+            ("1 >2 >3 >>4 >>5", "(1 (2)(3 (4)(5)))"),
+        ] {
+            assert_eq!(write(tree), text, "{tree}");
+        }
+    }
 }

@@ -1,0 +1,90 @@
+//! Finding messages: columns first, then sent dates in batches, then text message by message.
+
+use base::{ModSeq, Uid, UidSet};
+use mailbox::Row;
+use mailbox::search::{Facts, Plan, Verdict};
+use wire::value::SearchKey;
+
+use super::{resolve, text};
+use crate::context::Selected;
+use crate::error::No;
+
+/// Undecided messages whose summaries are looked up together.
+const BATCH: usize = 64;
+
+/// What a search found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Which.
+    pub(crate) uids: UidSet,
+    /// How many.
+    pub(crate) count: u32,
+    /// The highest mod-sequence among them.
+    pub(crate) highest: ModSeq,
+}
+
+impl Found {
+    fn add(&mut self, row: &Row) {
+        self.uids.insert(row.uid);
+        self.count += 1;
+        self.highest = self.highest.max(row.mod_seq);
+    }
+}
+
+/// Finds the messages that match, among those the client numbers and that still exist.
+pub(crate) async fn find(cx: &Selected<'_>, key: &SearchKey) -> Result<Found, No> {
+    let view = &cx.mailbox.view;
+    let key = resolve::resolve(cx.mailbox, key);
+    let plan = Plan::new(key, view.mailbox().keywords(), cx.now());
+    let mut found = Found::default();
+    if plan.is_nothing() {
+        return Ok(found);
+    }
+    let within = plan.candidates().unwrap_or_else(|| UidSet::range(Uid::MIN, Uid::MAX));
+    let mut undecided = Vec::with_capacity(BATCH);
+    let mut scan = text::Scanner::new(cx, &plan);
+    for (_, row) in view.rows(&within) {
+        let facts = Facts { row: &row, marks: view, sent: None, content: &[] };
+        match plan.verdict(&facts) {
+            Verdict::No => {}
+            Verdict::Yes if view.is_ghost(row.uid) => {}
+            Verdict::Yes => found.add(&row),
+            _ if view.is_ghost(row.uid) => {}
+            _ => undecided.push(row),
+        }
+        if undecided.len() == BATCH {
+            decide(cx, &plan, &mut scan, &undecided, &mut found).await?;
+            undecided.clear();
+        }
+    }
+    decide(cx, &plan, &mut scan, &undecided, &mut found).await?;
+    Ok(found)
+}
+
+/// Decides messages that their columns do not decide. A message that cannot be read has no text and
+/// no date: it is logged, and matches what a message without them would.
+async fn decide(
+    cx: &Selected<'_>,
+    plan: &Plan,
+    scan: &mut text::Scanner<'_>,
+    rows: &[Row],
+    found: &mut Found,
+) -> Result<(), No> {
+    let view = &cx.mailbox.view;
+    let summaries = if plan.asks_sent() { cx.live.summaries(rows).await } else { Vec::new() };
+    for (at, row) in rows.iter().enumerate() {
+        let summary = summaries.get(at).and_then(|summary| summary.as_ref().ok());
+        let date = summary.and_then(|summary| summary.sort_keys().date);
+        let sent = plan.asks_sent().then(|| date.map(base::DateTime::date));
+        let facts = Facts { row, marks: view, sent, content: &[] };
+        let matches = match plan.verdict(&facts) {
+            Verdict::Yes => true,
+            Verdict::No | Verdict::NeedsSent => false,
+            Verdict::NeedsContent => scan.matches(cx, plan, row, sent).await?,
+        };
+        if matches {
+            found.add(row);
+        }
+    }
+    Ok(())
+}
