@@ -1,0 +1,266 @@
+//! One connection: a TCP or unix socket, with TLS or without, as sessions see it.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use imap::Received;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use crate::tls::{Acceptor, TlsStream};
+
+/// What one read takes at most.
+const READ_BYTES_MAX: usize = 64 * 1024;
+/// Segments of one vectored write.
+const SEGMENTS_MAX: usize = 64;
+/// Time for close_notify and the peer's own close. What the peer still sends meanwhile is thrown
+/// away, for a close with unread bytes would take back what was said last.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+thread_local! {
+    // Connections that wait for their client own no buffer: a worker's is used when bytes are there.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES_MAX].into_boxed_slice());
+}
+
+/// The socket below a session.
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    /// A handshake failed, or the connection was shut down.
+    Closed,
+}
+
+trait Socket: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Socket for T {}
+
+impl Stream {
+    fn socket(&mut self) -> io::Result<Pin<&mut dyn Socket>> {
+        Ok(match self {
+            Self::Tcp(stream) => Pin::new(stream),
+            Self::Unix(stream) => Pin::new(stream),
+            Self::Tls(stream) => Pin::new(&mut **stream),
+            Self::Closed => return Err(io::ErrorKind::NotConnected.into()),
+        })
+    }
+}
+
+/// What a link is told when it is made.
+#[derive(Clone)]
+pub(crate) struct LinkOptions {
+    /// For STARTTLS; none where it is not offered.
+    pub(crate) acceptor: Option<Acceptor>,
+    /// Whether passwords may cross it unencrypted if it comes from this machine.
+    pub(crate) plaintext_from_loopback: bool,
+    /// How long a peer may take nothing, or not answer in a handshake.
+    pub(crate) stall_time: Duration,
+}
+
+/// A connection to one client.
+pub(crate) struct Link {
+    stream: Stream,
+    remote: IpAddr,
+    tls: Option<auth::Tls>,
+    options: LinkOptions,
+}
+
+impl Link {
+    /// A connection over TCP.
+    pub(crate) fn tcp(stream: TcpStream, remote: IpAddr, options: LinkOptions) -> Self {
+        // Without these a session is slower or lives longer than it should; it works nevertheless.
+        let _ = stream.set_nodelay(true);
+        let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
+        Self { stream: Stream::Tcp(stream), remote, tls: None, options }
+    }
+
+    /// A connection over a unix socket.
+    pub(crate) fn unix(stream: UnixStream, options: LinkOptions) -> Self {
+        let remote = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Self { stream: Stream::Unix(stream), remote, tls: None, options }
+    }
+
+    /// The server's part of a handshake.
+    pub(crate) async fn handshake(&mut self) -> io::Result<auth::Tls> {
+        let no_tls = || io::Error::new(io::ErrorKind::Unsupported, "no TLS here");
+        let acceptor = self.options.acceptor.clone().ok_or_else(no_tls)?;
+        let Stream::Tcp(stream) = std::mem::replace(&mut self.stream, Stream::Closed) else {
+            return Err(no_tls());
+        };
+        let (stream, facts) = timeout(self.options.stall_time, acceptor.accept(stream)).await??;
+        self.stream = Stream::Tls(Box::new(stream));
+        self.tls = Some(facts.clone());
+        Ok(facts)
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut BytesMut) -> Poll<io::Result<usize>> {
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            ready!(self.stream.socket()?.poll_read(cx, &mut buffer))?;
+            into.extend_from_slice(buffer.filled());
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
+    }
+
+    /// Adds bytes to `into`.
+    pub(crate) async fn receive(
+        &mut self,
+        into: &mut BytesMut,
+        patience: Duration,
+    ) -> io::Result<Received> {
+        match timeout(patience, poll_fn(|cx| self.poll_read(cx, into))).await {
+            Err(_) => Ok(Received::TimedOut),
+            Ok(Ok(0)) => Ok(Received::Eof),
+            Ok(Ok(_)) => Ok(Received::Bytes),
+            // Peers that hang up without close_notify are many; nothing is lost by it here, for
+            // commands have ends of their own.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Received::Eof),
+            Ok(Err(error)) => Err(error),
+        }
+    }
+
+    /// Writes all of `chain` in vectored writes.
+    pub(crate) async fn send(&mut self, chain: Vec<Bytes>) -> io::Result<()> {
+        let mut chain = Segments { chain, at: 0 };
+        chain.skip_empty();
+        let stall_time = self.options.stall_time;
+        while !chain.is_empty() {
+            let written = timeout(
+                stall_time,
+                poll_fn(|cx| {
+                    let mut slices = [IoSlice::new(&[]); SEGMENTS_MAX];
+                    let count = chain.slices(&mut slices);
+                    self.stream.socket()?.poll_write_vectored(cx, &slices[..count])
+                }),
+            )
+            .await??;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            chain.advance(written);
+        }
+        timeout(stall_time, poll_fn(|cx| self.stream.socket()?.poll_flush(cx))).await?
+    }
+
+    /// Ends the connection in order.
+    pub(crate) async fn end(&mut self) {
+        let farewell = async {
+            poll_fn(|cx| self.stream.socket()?.poll_shutdown(cx)).await?;
+            let mut rest = BytesMut::new();
+            while poll_fn(|cx| self.poll_read(cx, &mut rest)).await? > 0 {
+                rest.clear();
+            }
+            Ok::<(), io::Error>(())
+        };
+        // Whether the peer is polite changes nothing any more.
+        let _ = timeout(FAREWELL, farewell).await;
+        self.stream = Stream::Closed;
+    }
+}
+
+struct Segments {
+    chain: Vec<Bytes>,
+    at: usize,
+}
+
+impl Segments {
+    fn is_empty(&self) -> bool {
+        self.at == self.chain.len()
+    }
+
+    fn skip_empty(&mut self) {
+        while self.chain.get(self.at).is_some_and(Bytes::is_empty) {
+            // What is written is given back at once.
+            self.chain[self.at] = Bytes::new();
+            self.at += 1;
+        }
+    }
+
+    fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let waiting = self.chain[self.at..].iter().filter(|bytes| !bytes.is_empty());
+        let mut count = 0;
+        for (slice, bytes) in slices.iter_mut().zip(waiting) {
+            *slice = IoSlice::new(bytes);
+            count += 1;
+        }
+        count
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        while let Some(bytes) = self.chain.get_mut(self.at).filter(|_| written > 0) {
+            let part = written.min(bytes.len());
+            bytes.advance(part);
+            written -= part;
+            self.skip_empty();
+        }
+    }
+}
+
+impl imap::Transport for Link {
+    async fn read(&mut self, into: &mut BytesMut, patience: Duration) -> io::Result<Received> {
+        self.receive(into, patience).await
+    }
+
+    async fn write(&mut self, chain: Vec<Bytes>) -> io::Result<()> {
+        self.send(chain).await
+    }
+
+    async fn start_tls(&mut self) -> io::Result<auth::Tls> {
+        self.handshake().await
+    }
+
+    fn can_start_tls(&self) -> bool {
+        self.options.acceptor.is_some() && matches!(self.stream, Stream::Tcp(_))
+    }
+
+    fn tls(&self) -> Option<auth::Tls> {
+        self.tls.clone()
+    }
+
+    fn is_secure(&self) -> bool {
+        self.tls.is_some() || (self.options.plaintext_from_loopback && self.remote.is_loopback())
+    }
+
+    fn remote(&self) -> IpAddr {
+        self.remote
+    }
+
+    async fn sleep(&mut self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    async fn shutdown(&mut self) {
+        self.end().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_advance_over_any_lengths() {
+        let parts: [&[u8]; 5] = [b"", b"abc", b"", b"d", b"efghi"];
+        for step in 1..10 {
+            let chain = parts.iter().map(|part| Bytes::from_static(part)).collect();
+            let mut segments = Segments { chain, at: 0 };
+            segments.skip_empty();
+            let mut sent = Vec::new();
+            while !segments.is_empty() {
+                let mut slices = [IoSlice::new(&[]); SEGMENTS_MAX];
+                let count = segments.slices(&mut slices);
+                let all: Vec<u8> = slices[..count].iter().flat_map(|s| s.to_vec()).collect();
+                let part = step.min(all.len());
+                sent.extend_from_slice(&all[..part]);
+                segments.advance(part);
+            }
+            assert_eq!(sent, b"abcdefghi");
+        }
+    }
+}
