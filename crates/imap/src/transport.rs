@@ -21,7 +21,7 @@ pub enum Received {
 }
 
 /// A connection to one client.
-pub trait Transport: Send {
+pub trait Transport: Send + Sync {
     /// Adds bytes to `into`: at least one, at most about 64 KiB. Cancel-safe: dropping the future
     /// loses no bytes.
     fn read(
@@ -58,7 +58,7 @@ pub trait Transport: Send {
 }
 
 /// The writing half of a [`Transport`] as an object, so that commands need not be generic.
-pub trait Sink: Send {
+pub trait Sink: Send + Sync {
     /// See [`Transport::write`].
     fn send(
         &mut self,

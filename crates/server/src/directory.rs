@@ -129,7 +129,8 @@ impl LiveDirectory {
         credential: Option<Credential>,
     ) -> Result<AccountId, Error> {
         let (id, now) = (AccountId(random()?), self.clock.now_ms());
-        let add = |folded: &Directory| decide::add_account(folded, id, name, credential.clone(), now);
+        let add =
+            |folded: &Directory| decide::add_account(folded, id, name, credential.clone(), now);
         add(&self.directory())?;
         self.accounts.create(id).await?;
         let added = self.change(add).await;

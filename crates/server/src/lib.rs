@@ -3,8 +3,21 @@
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
+mod counter;
 pub mod directory;
+mod link;
+mod listener;
+mod lock;
+mod node;
+mod runtime;
+mod server;
 pub mod settings;
 pub mod tls;
 
+pub use listener::BindError;
+pub use lock::{DataLock, LockError};
+pub use node::{Node, OpenError};
+pub use runtime::System;
+pub use server::{Addresses, Handle, Server, StartError};
 pub use settings::Settings;

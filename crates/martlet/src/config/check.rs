@@ -284,7 +284,10 @@ mod tests {
     fn broken_syntax_does_not_hide_the_rest() {
         let found = problems("data = \n[listen]\nimap = 1\n");
         assert!(found[0].starts_with("martlet.toml:1: "), "{found:?}");
-        assert!(found.iter().any(|one| one.starts_with("martlet.toml:3: listen.imap")), "{found:?}");
+        assert!(
+            found.iter().any(|one| one.starts_with("martlet.toml:3: listen.imap")),
+            "{found:?}"
+        );
     }
 
     #[test]

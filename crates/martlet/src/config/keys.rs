@@ -34,10 +34,7 @@ pub(crate) struct Key {
 /// Sections in the order they are shown. Those that end in `.*` hold names that the user chooses.
 pub(crate) const SECTIONS: &[Section] = &[
     Section { name: "", doc: "Every key is optional; what is shown is the default." },
-    Section {
-        name: "listen",
-        doc: "Where to accept connections. Port 0 picks a free port.",
-    },
+    Section { name: "listen", doc: "Where to accept connections. Port 0 picks a free port." },
     Section {
         name: "tls",
         doc: "Certificates, in PEM. They are read again on SIGHUP and when the files change. \
@@ -257,13 +254,7 @@ pub(crate) const KEYS: &[Key] = &[
             }
         },
     },
-    key!(
-        "capabilities.disable",
-        Kind::Texts,
-        Texts,
-        settings.mask.all,
-        "Offered to nobody."
-    ),
+    key!("capabilities.disable", Kind::Texts, Texts, settings.mask.all, "Offered to nobody."),
     limit!(
         Size,
         "limits.line_bytes_max",

@@ -109,7 +109,8 @@ pub(super) fn load(
         }
     };
     let end_point = chain.first().and_then(|leaf| end_point(leaf));
-    let mut config = builder.with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair)));
+    let mut config =
+        builder.with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair)));
     config.alpn_protocols = vec![b"imap".to_vec()];
     // Sessions belong to the certificates: one resumed under another would be bound to what its
     // client has never seen (RFC 5929 §4.1), or outlive the authority that vouched for the client.

@@ -32,7 +32,9 @@ pub fn end_point(certificate: &[u8]) -> Option<Bytes> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let algorithm = &parsed.signature_algorithm;
     let oid = match SignatureAlgorithm::try_from(algorithm).ok()? {
-        SignatureAlgorithm::RSASSA_PSS(parameters) => parameters.hash_algorithm_oid().to_id_string(),
+        SignatureAlgorithm::RSASSA_PSS(parameters) => {
+            parameters.hash_algorithm_oid().to_id_string()
+        }
         _ => algorithm.algorithm.to_id_string(),
     };
     Some(match oid.as_str() {

@@ -41,7 +41,11 @@ fn write(directory: &Path, pair: &Pair) -> Settings {
 
 type Version = &'static rustls::SupportedProtocolVersion;
 
-fn client(trusted: &CertificateDer<'static>, version: Version, identity: Option<&Pair>) -> ClientConfig {
+fn client(
+    trusted: &CertificateDer<'static>,
+    version: Version,
+    identity: Option<&Pair>,
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -93,8 +97,7 @@ async fn facts_agree_with_the_clients() {
     let directory = tempfile::tempdir().unwrap();
     let pair = self_signed(&rcgen::PKCS_ECDSA_P256_SHA256);
     let acceptor = Acceptor::from_config(write(directory.path(), &pair)).unwrap();
-    let (stream, facts) =
-        connect(&acceptor, client(&pair.certificate, TLS13, None)).await.unwrap();
+    let (stream, facts) = connect(&acceptor, client(&pair.certificate, TLS13, None)).await.unwrap();
     let exported = stream.get_ref().1.export_keying_material(
         [0u8; 32],
         b"EXPORTER-Channel-Binding",
@@ -163,10 +166,8 @@ async fn alpn_is_imap_or_absent() {
 #[tokio::test]
 async fn a_new_certificate_is_taken_and_a_broken_one_is_not() {
     let directory = tempfile::tempdir().unwrap();
-    let (old, new) = (
-        self_signed(&rcgen::PKCS_ECDSA_P256_SHA256),
-        self_signed(&rcgen::PKCS_ECDSA_P384_SHA384),
-    );
+    let (old, new) =
+        (self_signed(&rcgen::PKCS_ECDSA_P256_SHA256), self_signed(&rcgen::PKCS_ECDSA_P384_SHA384));
     let acceptor = Acceptor::from_config(write(directory.path(), &old)).unwrap();
     let works = async |pair: &Pair| {
         connect(&acceptor, client(&pair.certificate, TLS13, None)).await.is_ok()
@@ -258,7 +259,9 @@ async fn what_is_not_tls_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let pair = self_signed(&rcgen::PKCS_ECDSA_P256_SHA256);
     let acceptor = Acceptor::from_config(write(directory.path(), &pair)).unwrap();
-    for garbage in [&b"a LOGIN alice secret\r\n"[..], b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x00", b""] {
+    for garbage in
+        [&b"a LOGIN alice secret\r\n"[..], b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x00", b""]
+    {
         let (near, mut far) = tokio::io::duplex(4096);
         far.write_all(garbage).await.unwrap();
         far.shutdown().await.unwrap();

@@ -1,0 +1,124 @@
+//! The data of a node, opened: storage, accounts, directory, authenticator. A server runs on it, and
+//! so does a command while no server does.
+
+use std::fs::{DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use account::Accounts;
+use storage::Storage;
+
+use crate::Settings;
+use crate::directory::{self, LiveDirectory};
+use crate::lock::{DataLock, LockError};
+use crate::runtime::System;
+
+/// Why the data can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory can't be made or read.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Somebody else has it.
+    #[error("{}: {error}", path.display())]
+    Locked {
+        /// The data directory.
+        path: PathBuf,
+        /// Who.
+        error: LockError,
+    },
+    /// The engine failed.
+    #[error("the storage cannot be opened: {0}")]
+    Storage(#[from] storage::Error),
+    /// The directory of users can't be read.
+    #[error("the directory of users cannot be opened: {0}")]
+    Directory(#[from] directory::Error),
+    /// No authenticator could be made.
+    #[error(transparent)]
+    Authenticator(#[from] auth::CannotStart),
+}
+
+/// Open data. Nobody else has it open as long as this lives.
+pub struct Node {
+    settings: Settings,
+    accounts: Arc<Accounts>,
+    directory: Arc<LiveDirectory>,
+    authenticator: auth::Internal,
+    system: Arc<System>,
+    _lock: DataLock,
+}
+
+impl Node {
+    /// Opens the data directory, which is made when it does not exist. Inside an executor of tokio.
+    pub async fn open(settings: Settings) -> Result<Arc<Self>, OpenError> {
+        let data = settings.data.clone();
+        make_private(&data).map_err(|error| OpenError::Io { path: data.clone(), error })?;
+        let lock = DataLock::take(&data)
+            .map_err(|error| OpenError::Locked { path: data.clone(), error })?;
+        let storage = engine(&settings)?;
+        let system = Arc::new(System::current());
+        let accounts = Accounts::new(storage, Arc::clone(&system) as _, settings.limits.clone());
+        let directory =
+            LiveDirectory::open(Arc::clone(&accounts), Arc::clone(&system) as _).await?;
+        let options = auth::Options {
+            limits: settings.limits.clone(),
+            checks_at_once: std::thread::available_parallelism().map_or(2, usize::from).max(2),
+            ..auth::Options::default()
+        };
+        let authenticator =
+            auth::Internal::new(Arc::clone(&directory) as _, Arc::clone(&system) as _, &options)?;
+        Ok(Arc::new(Self { settings, accounts, directory, authenticator, system, _lock: lock }))
+    }
+
+    /// What it was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The live accounts.
+    pub fn accounts(&self) -> &Arc<Accounts> {
+        &self.accounts
+    }
+
+    /// The directory of users.
+    pub fn directory(&self) -> &Arc<LiveDirectory> {
+        &self.directory
+    }
+
+    /// Who checks passwords.
+    pub fn authenticator(&self) -> &auth::Internal {
+        &self.authenticator
+    }
+
+    /// The clock and the threads.
+    pub fn system(&self) -> &Arc<System> {
+        &self.system
+    }
+
+    /// Writes snapshots of what changed.
+    pub async fn close(&self) {
+        self.accounts.close().await;
+    }
+}
+
+/// A directory for its owner only, whatever the umask; one that is there already stays as it is.
+fn make_private(path: &Path) -> io::Result<()> {
+    let existed = path.is_dir();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    if !existed {
+        std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+fn engine(settings: &Settings) -> Result<Arc<dyn Storage>, storage::Error> {
+    let _ = settings;
+    Ok(Arc::new(storage::Memory::new()))
+}
