@@ -24,7 +24,8 @@ pub async fn tell(
     with_uid: bool,
     out: &mut Out<'_>,
 ) -> Result<(), No> {
-    let with_uid = with_uid || enabled.qresync || enabled.rev2;
+    // RFC 7162 §3.2.4: also after any command that enables CONDSTORE.
+    let with_uid = with_uid || enabled.condstore || enabled.qresync || enabled.rev2;
     for event in mailbox.view.sync(expunges) {
         match event {
             Event::Expunged { uids, .. } if enabled.qresync => {

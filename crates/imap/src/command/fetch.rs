@@ -87,18 +87,16 @@ fn tell_vanished(cx: &mut Selected<'_>, set: &SequenceSet, since: ModSeq) {
     let asked: UidSet = match set {
         SequenceSet::Saved => cx.mailbox.saved.clone(),
         SequenceSet::Ranges(ranges) => {
-            // Here `*` is the highest UID that ever was: the last message may be what vanished.
-            let last = Uid::new(view.mailbox().uid_next().get() - 1).unwrap_or(Uid::MIN);
+            // Here `*` has no end: the last message may be what vanished.
             let end = |end: SetEnd| match end {
-                SetEnd::Star => last,
+                SetEnd::Star => Uid::MAX,
                 SetEnd::Number(n) => Uid::new(n.get()).unwrap_or(Uid::MIN),
             };
             let pairs = ranges.iter().map(|&(a, b)| (end(a), end(b)));
             pairs.map(|(a, b)| (a.min(b), a.max(b))).collect()
         }
     };
-    let gone = view.mailbox().vanished_since(since).uids.intersection(&asked);
-    let uids = gone.difference(&view.known(&gone));
+    let uids = view.vanished_since(since, &asked);
     if !uids.is_empty() {
         cx.out.untagged(&Untagged::Vanished { earlier: true, uids });
     }

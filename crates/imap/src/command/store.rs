@@ -54,8 +54,6 @@ pub(crate) struct Outcome {
     passed: UidSet,
     /// Messages that failed UNCHANGEDSINCE.
     failed: UidSet,
-    /// Of `changed`, those nobody else changed since this session's view was taken.
-    quiet: UidSet,
 }
 
 /// Changes the flags of those of `targets` that exist, and takes the result into the view, where it
@@ -65,34 +63,33 @@ pub(crate) async fn commit(
     targets: &UidSet,
     change: &Change,
 ) -> Result<Outcome, No> {
-    let (id, seen) = (cx.mailbox.id, cx.mailbox.view.mailbox());
+    let id = cx.mailbox.id;
     let keywords_max = cx.shared.limits.keywords_max;
     let decide = |account: &Account| {
         let newest = account.get(id).ok_or(No::NonExistent)?.mailbox;
-        let outcome = change.decide(newest, seen, targets, keywords_max)?;
+        let outcome = change.decide(newest, targets, keywords_max)?;
         let mut records = vec![];
         if !outcome.changed.is_empty() {
             let (uids, op) = (outcome.changed.clone(), change.op);
             let flags = change.flags_for(newest);
             records.push(Record::FlagsChanged { mailbox: id, uids, op, flags });
         }
-        Ok::<_, No>(Decision { records, value: outcome })
+        Ok::<_, No>(Decision { records, value: (outcome, newest.clone()) })
     };
     let done = cx.live.commit(Vec::new(), Durability::Synced, decide).await?;
+    let (outcome, decided_on) = done.value;
     if let Some(entry) = done.entries.first() {
-        cx.mailbox.view.mute(entry.at, &done.value.quiet);
+        cx.mailbox.view.mute_on(entry.at, &outcome.changed, &decided_on);
     }
     cx.absorb();
-    Ok(done.value)
+    Ok(outcome)
 }
 
 impl Change {
-    /// Sorts the messages of `targets` that exist in `newest`; `seen` is what the session decided
-    /// on.
+    /// Sorts the messages of `targets` that exist in `newest`.
     fn decide(
         &self,
         newest: &Mailbox,
-        seen: &Mailbox,
         targets: &UidSet,
         keywords_max: usize,
     ) -> Result<Outcome, No> {
@@ -108,9 +105,6 @@ impl Change {
             outcome.passed.insert(row.uid);
             if self.differs(newest, &row) {
                 outcome.changed.insert(row.uid);
-                if seen.get(row.uid).is_some_and(|known| known.mod_seq == row.mod_seq) {
-                    outcome.quiet.insert(row.uid);
-                }
             }
         }
         if self.op != FlagOp::Remove && !outcome.changed.is_empty() {
