@@ -11,6 +11,10 @@ use base::ModSeq;
 use crate::error::{SyntaxError, SyntaxErrorKind};
 use crate::literal::LiteralSpec;
 use crate::parse::Syntax;
+use crate::response::Encoding;
+
+/// How deep a server's answers may nest: body structures above all.
+const SERVER_NESTING_MAX: usize = 256;
 
 pub(crate) type Result<T> = std::result::Result<T, SyntaxError>;
 
@@ -21,6 +25,8 @@ pub(crate) struct Cursor<'a> {
     at: usize,
     depth: usize,
     pub(crate) syntax: Syntax,
+    /// A server's text is read by the letter; for a client's there is some leniency.
+    server: bool,
 }
 
 /// `atom-specials` but "]" (RFC 9051 §9, ASTRING-CHAR); 8-bit bytes are no characters.
@@ -39,7 +45,14 @@ fn is_label_char(byte: u8) -> bool {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(input: &'a [u8], syntax: Syntax) -> Self {
-        Self { input, at: 0, depth: 0, syntax }
+        Self { input, at: 0, depth: 0, syntax, server: false }
+    }
+
+    /// A cursor in what a server sent to a client that enabled `encoding`.
+    pub(crate) fn of_server(input: &'a [u8], encoding: Encoding) -> Self {
+        let Encoding { utf8, rev2 } = encoding;
+        let syntax = Syntax { utf8, rev2, nesting_max: SERVER_NESTING_MAX };
+        Self { server: true, ..Self::new(input, syntax) }
     }
 
     pub(crate) fn at(&self) -> usize {
@@ -84,17 +97,6 @@ impl<'a> Cursor<'a> {
         self.expect(b' ', "a space")
     }
 
-    /// Takes `text` if it is next, in any case.
-    pub(crate) fn eat_ignore_case(&mut self, text: &str) -> bool {
-        let rest = self.rest();
-        let found =
-            rest.len() >= text.len() && rest[..text.len()].eq_ignore_ascii_case(text.as_bytes());
-        if found {
-            self.at += text.len();
-        }
-        found
-    }
-
     /// Takes `word` if it is the whole next label, in any case.
     pub(crate) fn eat_word(&mut self, word: &str) -> bool {
         let label = self.peek_while(is_label_char);
@@ -129,8 +131,8 @@ impl<'a> Cursor<'a> {
 
     fn line_end(&mut self, expected: &'static str) -> Result<()> {
         let start = self.at;
-        self.eat(b'\r');
-        if self.eat(b'\n') {
+        let cr = self.eat(b'\r');
+        if (cr || !self.server) && self.eat(b'\n') {
             return Ok(());
         }
         self.at = start;
@@ -384,7 +386,8 @@ impl<'a> Cursor<'a> {
         let binary = self.eat(b'~');
         self.expect(b'{', "a literal")?;
         let bytes = self.number64()?;
-        let sync = !self.eat(b'+');
+        // RFC 7888 §6: a server never sends these.
+        let sync = self.server || !self.eat(b'+');
         self.expect(b'}', "the closing brace of a literal")?;
         self.line_end("the end of the line after a literal's size")?;
         Ok(LiteralSpec { bytes, sync, binary })

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod abnf;
 pub mod command;
 mod cursor;
 mod emit;
@@ -13,6 +14,7 @@ mod grammar;
 pub mod literal;
 pub mod parse;
 pub mod print;
+pub mod reply;
 pub mod response;
 mod sasl;
 pub mod utf7;

@@ -4,6 +4,8 @@ use crate::command::{self, Command};
 use crate::cursor::Cursor;
 use crate::emit::Style;
 use crate::error::SyntaxError;
+use crate::reply::{self, Reply};
+use crate::response::Encoding;
 
 /// How a command is to be read: what the client has enabled, and how much it may nest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,4 +44,13 @@ pub fn command(bytes: &[u8], cx: &Syntax) -> Result<Parsed, SyntaxError> {
         Ok(command) => Ok(Parsed { tag, command }),
         Err(error) => Err(SyntaxError { tag: Some(tag), ..error }),
     }
+}
+
+/// Reads one complete response with its literals and its line ending, by the letter of the grammar
+/// that a client with `encoding` may expect: a test's judge of what the server sent.
+///
+/// # Errors
+/// The response is not valid; there is no leniency.
+pub fn response(bytes: &[u8], encoding: Encoding) -> Result<Reply, SyntaxError> {
+    reply::parse(bytes, encoding)
 }

@@ -15,6 +15,8 @@ fn check(encoding: Encoding, cases: &[(Untagged, &str)]) {
         let mut out = Vec::new();
         response.print(&mut out, encoding);
         assert_eq!(String::from_utf8_lossy(&out), format!("{expected}\r\n"));
+        let parsed = crate::parse::response(&out, encoding);
+        assert!(parsed.is_ok(), "{expected}: {}", parsed.unwrap_err());
     }
 }
 
