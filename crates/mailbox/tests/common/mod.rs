@@ -1,6 +1,8 @@
 //! Random records and small helpers, shared by the tests.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
+pub mod history;
+
 use base::{
     DateTime, EmailId, Flags, Keyword, MailboxId, ModSeq, SystemFlags, ThreadId, Uid, UidSet,
     UidValidity,
@@ -31,12 +33,12 @@ pub fn message(n: u32, flags: Flags) -> NewMessage {
     NewMessage {
         uid: uid(n),
         flags,
-        internal_date: DateTime::new(1_700_000_000 + i64::from(n), 60),
+        internal_date: DateTime::new(1_700_000_000 + i64::from(n % 1000), 60),
         save_date: 1_700_000_000,
-        size: 100 + n,
+        size: 100 + n % 1000,
         email_id: EmailId([n as u8; 16]),
         thread_id: ThreadId(u64::from(n)),
-        content: Content::At(Position { segment: 1, offset: n * 8, stored_bytes: 80 }),
+        content: Content::At(Position { segment: 1, offset: n, stored_bytes: 80 }),
     }
 }
 
