@@ -2,19 +2,36 @@
 //!
 //! A [`Summary`] holds what IMAP tells of a message without its bytes: ENVELOPE, BODY and
 //! BODYSTRUCTURE as they go on the wire, sort and thread keys, and the part tree with byte ranges.
+//! Next to it: sections of a message, transfer decoding, and search in decoded text.
 
 #![forbid(unsafe_code)]
 
-use base::{DateTime, Limits};
-use bytes::Bytes;
+pub mod address;
+mod charset;
+mod codec;
+pub mod date;
+pub mod decode;
+pub mod encoded_word;
+mod envelope;
+pub mod fold;
+pub mod header;
+mod keys;
+pub mod message_id;
+mod mime;
+mod params;
+mod parser;
+pub mod section;
+mod structure;
+pub mod subject;
+mod summary;
+mod text;
+mod token;
+mod walk;
 
-/// What IMAP tells of a message without looking at its bytes again. Its binary form is versioned
-/// and lives in the cache.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Summary {
-    // The owner of this file replaces the body; the methods are the contract.
-    envelope: Bytes,
-}
+use base::{DateTime, Limits};
+
+pub use parser::Parser;
+pub use summary::Summary;
 
 /// A MIME part: where it lies in the message and what it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,7 +66,8 @@ pub enum TransferEncoding {
     Unknown,
 }
 
-/// Keys for SORT (RFC 5256 §3, RFC 5957), decoded to UTF-8 and case-folded with `fold`.
+/// Keys for SORT (RFC 5256 §3, RFC 5957), decoded to UTF-8 and case-folded with [`fold::fold`];
+/// each at most 1000 bytes long.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SortKeys {
     /// `Date:`, if it can be read.
@@ -77,82 +95,6 @@ pub struct ThreadKeys {
     pub message_id: Option<String>,
     /// `References:`, or the first id of `In-Reply-To:`.
     pub references: Vec<String>,
-}
-
-impl Summary {
-    /// ENVELOPE with its parentheses (RFC 9051 §7.5.2). Without `utf8` no 8-bit byte.
-    pub fn envelope(&self, utf8: bool) -> &Bytes {
-        let _ = utf8;
-        &self.envelope
-    }
-
-    /// BODY, the non-extensible form of BODYSTRUCTURE.
-    pub fn body(&self, utf8: bool) -> &Bytes {
-        let _ = utf8;
-        unimplemented!()
-    }
-
-    /// BODYSTRUCTURE with its parentheses.
-    pub fn body_structure(&self, utf8: bool) -> &Bytes {
-        let _ = utf8;
-        unimplemented!()
-    }
-
-    /// The message as a tree.
-    pub fn root(&self) -> &Part {
-        unimplemented!()
-    }
-
-    /// Keys for SORT.
-    pub fn sort_keys(&self) -> &SortKeys {
-        unimplemented!()
-    }
-
-    /// Keys for THREAD.
-    pub fn thread_keys(&self) -> &ThreadKeys {
-        unimplemented!()
-    }
-
-    /// The conversation: a hash of its root's message id as the references tell it, or of the
-    /// content's identity when they tell nothing.
-    pub fn thread_id(&self, email_id: base::EmailId) -> base::ThreadId {
-        let _ = email_id;
-        unimplemented!()
-    }
-
-    /// The cache's form, with its version.
-    pub fn encode(&self) -> Bytes {
-        unimplemented!()
-    }
-
-    /// Reads [`Summary::encode`]'s form; `None` for any other version or bytes.
-    pub fn decode(bytes: &Bytes) -> Option<Self> {
-        let _ = bytes;
-        unimplemented!()
-    }
-}
-
-/// One pass over a message: bytes in, in pieces of any size; a [`Summary`] out. Memory is bounded by
-/// the limits, whatever the message.
-pub struct Parser {}
-
-impl Parser {
-    /// A parser at the first byte of a message.
-    pub fn new(limits: &Limits) -> Self {
-        let _ = limits;
-        Self {}
-    }
-
-    /// The next bytes.
-    pub fn feed(&mut self, bytes: &[u8]) {
-        let _ = bytes;
-        unimplemented!()
-    }
-
-    /// The end of the message.
-    pub fn finish(self) -> Summary {
-        unimplemented!()
-    }
 }
 
 /// Parses a message that is in memory.

@@ -1,0 +1,326 @@
+//! [`Summary`] and its binary form.
+//!
+//! A summary *is* its binary form: printed items are slices of it, the tree and the keys are read
+//! from it when somebody asks. Layout: the version; a byte that says which items have a form of
+//! their own for UTF-8; then ENVELOPE, BODY and BODYSTRUCTURE for ASCII and those for UTF-8, the
+//! tree in preorder, the keys; strings with their length, numbers of variable length.
+
+use std::sync::OnceLock;
+
+use base::DateTime;
+use bytes::Bytes;
+
+use crate::codec::{Reader, put_bytes, put_number};
+use crate::keys::Keys;
+use crate::structure::{Form, Node};
+use crate::{Part, SortKeys, ThreadKeys, TransferEncoding};
+
+/// Changes with the layout and with what is printed, so that caches are made anew.
+const VERSION: u8 = 1;
+/// Deeper trees are not made, and would overflow a stack.
+const DEPTH_MAX: usize = 256;
+
+/// Media types that are written as one byte.
+const COMMON_TYPES: [(&str, &str); 12] = [
+    ("text", "plain"),
+    ("text", "html"),
+    ("multipart", "mixed"),
+    ("multipart", "alternative"),
+    ("multipart", "related"),
+    ("multipart", "signed"),
+    ("multipart", "report"),
+    ("message", "rfc822"),
+    ("application", "octet-stream"),
+    ("application", "pdf"),
+    ("image", "jpeg"),
+    ("image", "png"),
+];
+
+/// What IMAP tells of a message without looking at its bytes again. Its binary form is versioned
+/// and lives in the cache.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    encoded: Bytes,
+    /// ENVELOPE, BODY and BODYSTRUCTURE.
+    ascii: [Bytes; 3],
+    /// The same for clients that read UTF-8; often the same bytes.
+    utf8: [Bytes; 3],
+    tree_at: usize,
+    keys_at: usize,
+    root: OnceLock<Part>,
+    keys: OnceLock<Keys>,
+}
+
+impl PartialEq for Summary {
+    fn eq(&self, other: &Self) -> bool {
+        self.encoded == other.encoded
+    }
+}
+
+impl Eq for Summary {}
+
+impl Summary {
+    /// ENVELOPE with its parentheses (RFC 9051 §7.5.2). Without `utf8` no 8-bit byte.
+    pub fn envelope(&self, utf8: bool) -> &Bytes {
+        if utf8 { &self.utf8[0] } else { &self.ascii[0] }
+    }
+
+    /// BODY, the non-extensible form of BODYSTRUCTURE.
+    pub fn body(&self, utf8: bool) -> &Bytes {
+        if utf8 { &self.utf8[1] } else { &self.ascii[1] }
+    }
+
+    /// BODYSTRUCTURE with its parentheses.
+    pub fn body_structure(&self, utf8: bool) -> &Bytes {
+        if utf8 { &self.utf8[2] } else { &self.ascii[2] }
+    }
+
+    /// The message as a tree.
+    pub fn root(&self) -> &Part {
+        self.root.get_or_init(|| {
+            let mut reader = Reader::new(&self.encoded, self.tree_at);
+            // `decode` has read it once.
+            read_part(&mut reader, 0, DEPTH_MAX).unwrap_or_else(|| Node::empty().part())
+        })
+    }
+
+    /// RFC822.SIZE: the message's length in bytes, as it is stored.
+    pub fn size(&self) -> u64 {
+        self.root().end
+    }
+
+    fn keys(&self) -> &Keys {
+        self.keys.get_or_init(|| {
+            let mut reader = Reader::new(&self.encoded, self.keys_at);
+            read_keys(&mut reader).unwrap_or_default()
+        })
+    }
+
+    /// Keys for SORT.
+    pub fn sort_keys(&self) -> &SortKeys {
+        &self.keys().sort
+    }
+
+    /// Keys for THREAD.
+    pub fn thread_keys(&self) -> &ThreadKeys {
+        &self.keys().thread
+    }
+
+    /// The conversation: a hash of its root's message id as the references tell it, or of the
+    /// content's identity when they tell nothing.
+    pub fn thread_id(&self, email_id: base::EmailId) -> base::ThreadId {
+        let keys = self.thread_keys();
+        let hash = match keys.references.first().or(keys.message_id.as_ref()) {
+            Some(id) => blake3::hash(id.as_bytes()),
+            None => blake3::hash(&email_id.0),
+        };
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash.as_bytes()[..8]);
+        base::ThreadId(u64::from_be_bytes(first))
+    }
+
+    /// The cache's form, with its version.
+    pub fn encode(&self) -> Bytes {
+        self.encoded.clone()
+    }
+
+    /// Reads [`Summary::encode`]'s form; `None` for any other version or bytes. The printed items
+    /// share `bytes`.
+    pub fn decode(bytes: &Bytes) -> Option<Self> {
+        let mut reader = Reader::new(bytes, 0);
+        if reader.byte()? != VERSION {
+            return None;
+        }
+        let own = reader.byte().filter(|own| own >> 3 == 0)?;
+        let ascii = [reader.bytes()?, reader.bytes()?, reader.bytes()?];
+        let mut utf8 = ascii.clone();
+        for (at, item) in utf8.iter_mut().enumerate() {
+            if own & 1 << at != 0 {
+                *item = reader.bytes()?;
+            }
+        }
+        let tree_at = reader.position();
+        skip_part(&mut reader, 0, DEPTH_MAX)?;
+        let keys_at = reader.position();
+        skip_keys(&mut reader)?;
+        let (root, keys) = (OnceLock::new(), OnceLock::new());
+        let encoded = bytes.clone();
+        reader.is_at_end().then_some(Self { encoded, ascii, utf8, tree_at, keys_at, root, keys })
+    }
+}
+
+/// The summary of a message that was read.
+pub(crate) fn build(root: &Node, keys: &Keys) -> Summary {
+    let item = |at: usize, utf8: bool| {
+        let mut out = Vec::new();
+        match (at, &root.envelope) {
+            (0, Some(envelope)) => envelope.print(&mut out, utf8),
+            (0, None) => crate::envelope::Envelope::default().print(&mut out, utf8),
+            _ => root.print(&mut out, Form { extended: at == 2, utf8 }),
+        }
+        out
+    };
+    let ascii = [0, 1, 2].map(|at| item(at, false));
+    let utf8 = [0, 1, 2].map(|at| item(at, true));
+    let mut out = vec![VERSION, 0];
+    ascii.iter().for_each(|item| put_bytes(&mut out, item));
+    for at in 0..3 {
+        if ascii[at] != utf8[at] {
+            out[1] |= 1 << at;
+            put_bytes(&mut out, &utf8[at]);
+        }
+    }
+    put_part(&mut out, &root.part(), 0);
+    put_keys(&mut out, keys);
+    let bytes = Bytes::from(out);
+    Summary::decode(&bytes).expect("a summary reads what it writes: the walk bounds the depth")
+}
+
+fn put_part(out: &mut Vec<u8>, part: &Part, parent_start: u64) {
+    put_number(out, part.header_start.saturating_sub(parent_start));
+    put_number(out, part.body_start - part.header_start);
+    put_number(out, part.end - part.body_start);
+    let (media, sub) = (&part.media_type.0, &part.media_type.1);
+    let common = COMMON_TYPES.iter().position(|&(a, b)| a == media && b == sub);
+    let encoding = match part.encoding {
+        TransferEncoding::Identity => 0,
+        TransferEncoding::Base64 => 1,
+        TransferEncoding::QuotedPrintable => 2,
+        TransferEncoding::Unknown => 3,
+    };
+    // Low to high: encoding, whether there is a charset, the media type (0: written out).
+    let kind = common.map_or(0, |at| at as u8 + 1);
+    out.push(encoding | u8::from(part.charset.is_some()) << 2 | kind << 3);
+    if common.is_none() {
+        put_bytes(out, media.as_bytes());
+        put_bytes(out, sub.as_bytes());
+    }
+    if let Some(charset) = &part.charset {
+        put_bytes(out, charset.as_bytes());
+    }
+    put_number(out, part.children.len() as u64);
+    part.children.iter().for_each(|child| put_part(out, child, part.header_start));
+}
+
+/// A part without its children, borrowed.
+struct Flat<'a> {
+    header_start: u64,
+    body_start: u64,
+    end: u64,
+    media_type: (&'a str, &'a str),
+    charset: Option<&'a str>,
+    encoding: TransferEncoding,
+    children: u64,
+}
+
+fn read_flat<'a>(reader: &mut Reader<'a>, parent_start: u64) -> Option<Flat<'a>> {
+    let header_start = parent_start.checked_add(reader.number()?)?;
+    let body_start = header_start.checked_add(reader.number()?)?;
+    let end = body_start.checked_add(reader.number()?)?;
+    let head = reader.byte()?;
+    let encoding = match head & 3 {
+        0 => TransferEncoding::Identity,
+        1 => TransferEncoding::Base64,
+        2 => TransferEncoding::QuotedPrintable,
+        _ => TransferEncoding::Unknown,
+    };
+    let media_type = match usize::from(head >> 3).checked_sub(1) {
+        Some(at) => *COMMON_TYPES.get(at)?,
+        None => (reader.text()?, reader.text()?),
+    };
+    let charset = if head & 4 != 0 { Some(reader.text()?) } else { None };
+    let children = reader.number()?;
+    Some(Flat { header_start, body_start, end, media_type, charset, encoding, children })
+}
+
+fn skip_part(reader: &mut Reader<'_>, parent_start: u64, depth: usize) -> Option<()> {
+    let flat = read_flat(reader, parent_start)?;
+    let depth = depth.checked_sub(1)?;
+    (0..flat.children).try_for_each(|_| skip_part(reader, flat.header_start, depth))
+}
+
+fn read_part(reader: &mut Reader<'_>, parent_start: u64, depth: usize) -> Option<Part> {
+    let flat = read_flat(reader, parent_start)?;
+    let depth = depth.checked_sub(1)?;
+    let mut children = Vec::new();
+    for _ in 0..flat.children {
+        children.push(read_part(reader, flat.header_start, depth)?);
+    }
+    Some(Part {
+        header_start: flat.header_start,
+        body_start: flat.body_start,
+        end: flat.end,
+        media_type: (flat.media_type.0.to_owned(), flat.media_type.1.to_owned()),
+        charset: flat.charset.map(str::to_owned),
+        encoding: flat.encoding,
+        children,
+    })
+}
+
+fn put_keys(out: &mut Vec<u8>, keys: &Keys) {
+    let Keys { sort, thread } = keys;
+    out.push(
+        u8::from(sort.date.is_some())
+            | u8::from(sort.is_reply) << 1
+            | u8::from(thread.message_id.is_some()) << 2,
+    );
+    if let Some(date) = sort.date {
+        out.extend_from_slice(&date.pack().to_be_bytes());
+    }
+    for text in
+        [&sort.base_subject, &sort.from, &sort.to, &sort.cc, &sort.display_from, &sort.display_to]
+    {
+        put_bytes(out, text.as_bytes());
+    }
+    if let Some(id) = &thread.message_id {
+        put_bytes(out, id.as_bytes());
+    }
+    put_number(out, thread.references.len() as u64);
+    thread.references.iter().for_each(|id| put_bytes(out, id.as_bytes()));
+}
+
+fn read_date(reader: &mut Reader<'_>) -> Option<DateTime> {
+    let mut packed = 0;
+    for _ in 0..8 {
+        packed = packed << 8 | u64::from(reader.byte()?);
+    }
+    Some(DateTime::unpack(packed))
+}
+
+fn skip_keys(reader: &mut Reader<'_>) -> Option<()> {
+    let head = reader.byte().filter(|head| head >> 3 == 0)?;
+    if head & 1 != 0 {
+        read_date(reader)?;
+    }
+    for _ in 0..6 + (head >> 2) {
+        reader.text()?;
+    }
+    (0..reader.number()?).try_for_each(|_| reader.text().map(drop))
+}
+
+fn read_keys(reader: &mut Reader<'_>) -> Option<Keys> {
+    let head = reader.byte()?;
+    let mut keys = Keys::default();
+    keys.sort.is_reply = head & 2 != 0;
+    if head & 1 != 0 {
+        keys.sort.date = Some(read_date(reader)?);
+    }
+    let sort = &mut keys.sort;
+    for key in [
+        &mut sort.base_subject,
+        &mut sort.from,
+        &mut sort.to,
+        &mut sort.cc,
+        &mut sort.display_from,
+        &mut sort.display_to,
+    ] {
+        *key = reader.text()?.to_owned();
+    }
+    if head & 4 != 0 {
+        keys.thread.message_id = Some(reader.text()?.to_owned());
+    }
+    for _ in 0..reader.number()? {
+        keys.thread.references.push(reader.text()?.to_owned());
+    }
+    Some(keys)
+}
