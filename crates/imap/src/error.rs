@@ -5,6 +5,8 @@ use std::io;
 use auth::FailureKind;
 use wire::response::{Code, Condition};
 
+use crate::connection::Refusal;
+
 /// A command that did what it was asked.
 #[derive(Debug)]
 pub struct Done {
@@ -59,6 +61,9 @@ pub enum No {
     /// Not understood, and the client is told which rule: BAD with a code.
     #[error("{1}")]
     BadWith(Code, &'static str),
+    /// Not understood, as the framing or the grammar says.
+    #[error("{}", .0.text)]
+    Syntax(Refusal),
     /// No such mailbox.
     #[error("no such mailbox")]
     NonExistent,
@@ -107,8 +112,10 @@ impl No {
     /// OK, NO or BAD.
     pub fn condition(&self) -> Condition {
         match self {
+            Self::Syntax(refusal) if refusal.no => Condition::No,
             Self::Bad(_)
             | Self::BadWith(..)
+            | Self::Syntax(_)
             | Self::Login(FailureKind::Protocol | FailureKind::Cancelled) => Condition::Bad,
             _ => Condition::No,
         }
@@ -132,6 +139,7 @@ impl No {
             Self::Login(FailureKind::Authorization) => Some(Code::AuthorizationFailed),
             Self::Login(FailureKind::Unavailable) => Some(Code::Unavailable),
             Self::Login(FailureKind::Protocol | FailureKind::Cancelled) => None,
+            Self::Syntax(refusal) => refusal.code.clone(),
             Self::Refused(code, _) => code.clone(),
             Self::Unavailable(storage::Error::Damaged(_)) => Some(Code::Corruption),
             Self::Unavailable(_) => Some(Code::Unavailable),

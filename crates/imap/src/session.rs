@@ -331,6 +331,7 @@ impl<T: Transport> Driver<T> {
             self.sync(row.expunges, row.verb.starts_with("UID ")).await?;
         }
         self.output.tagged(&Tagged { tag, condition, code, text });
+        self.must_be_there()?;
         match next {
             Next::Close => self.session = Session::Logout,
             Next::StartTls => self.start_tls().await?,
@@ -340,6 +341,20 @@ impl<T: Transport> Driver<T> {
             // Guessing passwords ends like talking nonsense.
             (Condition::Bad, _) | (Condition::No, Session::NotAuthenticated) => self.count_bad(),
             _ => Ok(()),
+        }
+    }
+
+    /// Nothing can be done with an account that was removed, or whose storage failed: the client
+    /// has to come again.
+    pub(crate) fn must_be_there(&self) -> Result<(), No> {
+        let (Session::Authenticated { live } | Session::Selected { live, .. }) = &self.session
+        else {
+            return Ok(());
+        };
+        match live.end() {
+            None => Ok(()),
+            Some(storage::Error::NoAccount) => Err(No::Bye("the account was removed")),
+            Some(_) => Err(No::Bye("storage failed, connect again")),
         }
     }
 

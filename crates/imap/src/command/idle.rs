@@ -42,6 +42,7 @@ async fn idle<T: crate::Transport>(driver: &mut Driver<T>) -> Result<Option<Byte
             Session::Authenticated { live } | Session::Selected { live, .. } => live.listen(),
             _ => return Err(No::Bug("IDLE without an account")),
         };
+        driver.must_be_there()?;
         driver.sync(Expunges::Tell, false).await?;
         driver.flush().await?;
         let stop = driver.shared.stop.clone();
