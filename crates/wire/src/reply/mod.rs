@@ -144,7 +144,8 @@ fn line<'a>(c: &mut Cursor<'a>) -> Result<&'a [u8]> {
     let fits = |&byte: &u8| !matches!(byte, 0 | b'\r' | b'\n');
     let end = rest.iter().position(|byte| !fits(byte)).unwrap_or(rest.len());
     let line = &rest[..end];
-    if !line.is_ascii() && !(c.syntax.rev2 && std::str::from_utf8(line).is_ok()) {
+    let allowed = line.is_ascii() || (c.syntax.rev2 && std::str::from_utf8(line).is_ok());
+    if !allowed {
         return Err(c.fail("ASCII text"));
     }
     c.skip(end);

@@ -2,7 +2,7 @@
 //!
 //! RFC 9051 §6.3.10.
 
-use crate::emit::{self, Style, push};
+use crate::emit::{self, Style};
 use crate::utf7;
 
 /// Personal prefixes with their delimiters; other users' and shared mailboxes have none.
@@ -19,7 +19,9 @@ pub(super) fn print(personal: &[(String, char)], out: &mut Vec<u8>, style: Style
             } else {
                 emit::string(out, utf7::encode(prefix).as_bytes(), style);
             }
-            push(out, format_args!(" \"{delimiter}\")"));
+            out.push(b' ');
+            emit::string(out, delimiter.to_string().as_bytes(), style);
+            out.push(b')');
         }
         out.push(b')');
     }
