@@ -186,7 +186,10 @@ fn named_zone(word: &str) -> Option<i16> {
             "UT" | "UTC" | "GMT" | "Z" | "WET" => 0,
             // `GMT+0100` as some write.
             _ => {
-                return word.strip_prefix("GMT").or(word.strip_prefix("UTC")).and_then(numeric_zone);
+                return word
+                    .strip_prefix("GMT")
+                    .or(word.strip_prefix("UTC"))
+                    .and_then(numeric_zone);
             }
         },
     )

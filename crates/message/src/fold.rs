@@ -23,7 +23,11 @@ pub(crate) fn fold_into(text: &str, out: &mut String) {
         out[at..].make_ascii_uppercase();
         rest = &rest[ascii..];
         if let Some(char) = rest.chars().next() {
-            decompose_compatible(char, |part| out.extend(part.to_uppercase()));
+            decompose_compatible(char, |part| match part {
+                // The one capital whose full folding is longer than itself.
+                'ẞ' => out.push_str("SS"),
+                _ => out.extend(part.to_uppercase()),
+            });
             rest = &rest[char.len_utf8()..];
         }
     }

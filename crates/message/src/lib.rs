@@ -20,6 +20,7 @@ pub mod message_id;
 mod mime;
 mod params;
 mod parser;
+pub mod search;
 pub mod section;
 mod structure;
 pub mod subject;

@@ -5,6 +5,7 @@
 
 use base::Limits;
 
+use crate::TransferEncoding;
 use crate::mime::{Implied, Mime};
 
 /// A boundary is compared up to this many bytes; RFC 2046 §5.1.1 allows 70.
@@ -95,6 +96,7 @@ pub(crate) struct Walk<S> {
     pub(crate) sink: S,
     limits: Limits,
     depth_max: usize,
+    look_into_encoded: bool,
     mode: Mode,
     stack: Vec<Frame>,
     pending: Pending,
@@ -116,6 +118,7 @@ impl<S: Sink> Walk<S> {
             sink,
             limits: limits.clone(),
             depth_max: limits.mime_depth_max.clamp(1, DEPTH_MAX),
+            look_into_encoded: true,
             mode: Mode::Header,
             stack: Vec::new(),
             pending: Pending { header_start: 0, is_message: true, default: Implied::Text },
@@ -129,6 +132,13 @@ impl<S: Sink> Walk<S> {
             lines: 0,
             last_byte: 0,
         }
+    }
+
+    /// Whether a message/rfc822 in base64 or quoted-printable, which RFC 2046 §5.2.1 forbids, is
+    /// told as a message with the encoded text as its content (as BODYSTRUCTURE needs it), or as
+    /// one body that can be decoded.
+    pub(crate) fn look_into_encoded(&mut self, yes: bool) {
+        self.look_into_encoded = yes;
     }
 
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
@@ -429,7 +439,12 @@ impl<S: Sink> Walk<S> {
             return Kind::Leaf;
         }
         if mime.is_message() {
-            return Kind::Message;
+            let encoded = matches!(
+                mime.encoding,
+                TransferEncoding::Base64 | TransferEncoding::QuotedPrintable
+            );
+            let opaque = encoded && !self.look_into_encoded;
+            return if opaque { Kind::Leaf } else { Kind::Message };
         }
         // The content of a multipart is never encoded (RFC 2045 §6.4).
         if mime.boundary().is_none() {

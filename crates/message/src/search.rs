@@ -1,0 +1,476 @@
+//! Search in decoded text: what SEARCH's BODY, TEXT and HEADER keys find (RFC 9051 §6.4.4).
+//!
+//! A needle matches if it is a substring of a text, both [folded](crate::fold). Texts are each
+//! header field (unfolded; as it stands, and with its encoded-words and parameters decoded) and the
+//! body of each text part (transfer encoding and charset undone; HTML with its tags). A match never
+//! spans two texts. Bodies of other parts are not searched.
+
+use std::sync::Arc;
+
+use base::Limits;
+
+use crate::TransferEncoding;
+use crate::charset::{Charset, TextDecoder};
+use crate::decode::Decoder;
+use crate::encoded_word;
+use crate::fold::{fold, fold_into};
+use crate::header::{Field, fields};
+use crate::mime::{Implied, Mime};
+use crate::text;
+use crate::walk::{Closed, Opened, Sink, Walk};
+
+/// Folded text is collected up to this many bytes before it is searched.
+const WINDOW_BYTES: usize = 32 * 1024;
+/// Bytes of a body that are decoded at once.
+const STEP_BYTES: usize = 8 * 1024;
+/// Stands between two texts; IMAP strings do not contain it.
+const BETWEEN: char = '\0';
+
+/// A text to look for, prepared once for many messages.
+#[derive(Clone, Debug)]
+pub struct Needle {
+    folded: Arc<str>,
+    finder: Arc<memchr::memmem::Finder<'static>>,
+}
+
+impl Needle {
+    /// Looks for `text` without regard to case.
+    pub fn new(text: &str) -> Self {
+        let folded: Arc<str> = fold(text).into();
+        let finder = Arc::new(memchr::memmem::Finder::new(folded.as_bytes()).into_owned());
+        Self { folded, finder }
+    }
+
+    /// Whether this is the empty string, which every text contains.
+    pub fn is_empty(&self) -> bool {
+        self.folded.is_empty()
+    }
+
+    /// Whether `text` contains it.
+    pub fn is_in(&self, text: &str) -> bool {
+        self.is_in_folded(&fold(text))
+    }
+
+    /// Whether `folded`, which went through [`fold`], contains it.
+    pub fn is_in_folded(&self, folded: &str) -> bool {
+        self.finder.find(folded.as_bytes()).is_some()
+    }
+}
+
+/// Whether a field `name` of `header` contains the needle in its decoded value. The empty needle
+/// asks whether there is such a field.
+pub fn header(header: &[u8], name: &str, needle: &Needle) -> bool {
+    let fallback = match header.is_ascii() {
+        true => Charset::Guess,
+        false => Mime::parse(header, Implied::Text, &Limits::default()).fallback,
+    };
+    header_with(header, name, needle, fallback)
+}
+
+fn header_with(header: &[u8], name: &str, needle: &Needle, fallback: Charset) -> bool {
+    fields(header).filter(|field| field.is(name.as_bytes())).any(|field| {
+        needle.is_empty() || needle.is_in(&encoded_word::decode_with(field.value, fallback))
+    })
+}
+
+/// What to look for in a message.
+#[derive(Clone, Debug)]
+pub enum Want {
+    /// In the text parts: BODY. The header and the text of an enclosed message belong to the body.
+    Body(Needle),
+    /// In all headers and text parts: TEXT.
+    Text(Needle),
+    /// In a field of the message's own header: HEADER, and FROM, SUBJECT and the like.
+    Header {
+        /// The field's name, in any case.
+        field: String,
+        /// What its decoded value contains; empty: there is such a field.
+        needle: Needle,
+    },
+}
+
+/// Answers several [`Want`]s in one pass over a message, in bounded memory: a header, a window of
+/// text, and four times the longest needle.
+pub struct Scan {
+    walk: Walk<Matcher>,
+}
+
+impl Scan {
+    /// A scan at the first byte of a message.
+    pub fn new(wants: Vec<Want>) -> Self {
+        Self::with_limits(wants, &Limits::default())
+    }
+
+    /// The same with configured limits.
+    pub fn with_limits(wants: Vec<Want>, limits: &Limits) -> Self {
+        let mut walk = Walk::new(limits, Matcher::new(wants));
+        walk.look_into_encoded(false);
+        Self { walk }
+    }
+
+    /// The next bytes, in pieces of any size.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        for step in bytes.chunks(STEP_BYTES) {
+            if self.is_decided() {
+                return;
+            }
+            self.walk.feed(step);
+        }
+    }
+
+    /// Whether the rest of the message cannot change the answer.
+    pub fn is_decided(&self) -> bool {
+        self.walk.sink.is_decided()
+    }
+
+    /// The end of the message: whether each want was found, in order.
+    pub fn finish(self) -> Vec<bool> {
+        if self.is_decided() {
+            return self.walk.sink.found;
+        }
+        let mut matcher = self.walk.finish();
+        matcher.look();
+        matcher.found
+    }
+}
+
+/// Answers `wants` about a message that is in memory.
+pub fn scan(message: &[u8], wants: Vec<Want>) -> Vec<bool> {
+    let mut scan = Scan::new(wants);
+    scan.feed(message);
+    scan.finish()
+}
+
+/// Which wants a text counts for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Scope {
+    /// TEXT
+    Header,
+    /// BODY and TEXT
+    Body,
+}
+
+/// A text part that is being decoded.
+struct Leaf {
+    transfer: Decoder,
+    text: TextDecoder,
+}
+
+struct Matcher {
+    wants: Vec<Want>,
+    found: Vec<bool>,
+    /// Bytes of the longest needle.
+    needle_bytes_max: usize,
+    depth: usize,
+    header_seen: bool,
+    leaf: Option<Leaf>,
+    scope: Scope,
+    folded: String,
+    decoded: Vec<u8>,
+    text: String,
+}
+
+impl Matcher {
+    fn new(wants: Vec<Want>) -> Self {
+        let needle_bytes_max = wants.iter().map(|want| match want {
+            Want::Body(needle) | Want::Text(needle) => needle.folded.len(),
+            Want::Header { .. } => 0,
+        });
+        let found = wants.iter().map(|want| match want {
+            Want::Body(needle) | Want::Text(needle) => needle.is_empty(),
+            Want::Header { .. } => false,
+        });
+        Self {
+            needle_bytes_max: needle_bytes_max.max().unwrap_or(0),
+            found: found.collect(),
+            wants,
+            depth: 0,
+            header_seen: false,
+            leaf: None,
+            scope: Scope::Header,
+            folded: String::new(),
+            decoded: Vec::new(),
+            text: String::new(),
+        }
+    }
+
+    fn is_decided(&self) -> bool {
+        self.wants
+            .iter()
+            .zip(&self.found)
+            .all(|(want, &found)| found || matches!(want, Want::Header { .. }) && self.header_seen)
+    }
+
+    /// Whether some want that is open counts texts of `scope`.
+    fn is_open(&self, scope: Scope) -> bool {
+        self.wants.iter().zip(&self.found).any(|(want, &found)| {
+            !found
+                && match want {
+                    Want::Body(_) => scope == Scope::Body,
+                    Want::Text(_) => true,
+                    Want::Header { .. } => false,
+                }
+        })
+    }
+
+    /// Searches what was collected.
+    fn look(&mut self) {
+        for (want, found) in self.wants.iter().zip(&mut self.found) {
+            let needle = match want {
+                Want::Body(needle) if self.scope == Scope::Body => needle,
+                Want::Text(needle) => needle,
+                _ => continue,
+            };
+            *found = *found || needle.is_in_folded(&self.folded);
+        }
+    }
+
+    /// Adds a piece of the current text.
+    fn add(&mut self, text: &str) {
+        fold_into(text, &mut self.folded);
+        let window = WINDOW_BYTES.max(4 * self.needle_bytes_max);
+        if self.folded.len() < window {
+            return;
+        }
+        self.look();
+        // A match may begin in the last bytes.
+        let keep = self.needle_bytes_max.saturating_sub(1);
+        let mut at = self.folded.len() - keep;
+        while !self.folded.is_char_boundary(at) {
+            at -= 1;
+        }
+        self.folded.drain(..at);
+    }
+
+    /// The current text has ended.
+    fn end_text(&mut self) {
+        self.folded.push(BETWEEN);
+    }
+
+    fn set_scope(&mut self, scope: Scope) {
+        if self.scope != scope {
+            self.look();
+            self.folded.clear();
+            self.scope = scope;
+        }
+    }
+
+    fn field(&mut self, field: Field<'_>, fallback: Charset) {
+        let line = text::unfold_clean(field.raw, fallback);
+        self.add(&line);
+        self.end_text();
+        if memchr::memmem::find(field.value, b"=?").is_some() {
+            let decoded = encoded_word::decode_with(field.raw, fallback);
+            self.add(&decoded);
+            self.end_text();
+        }
+    }
+
+    /// Parameters in pieces or in charsets of their own cannot be found as they stand.
+    fn parameters(&mut self, mime: &Mime) {
+        let disposition = mime.disposition.iter().flat_map(|(_, params)| params);
+        for param in mime.params.iter().chain(disposition) {
+            self.add(&encoded_word::decode_with(param.value.as_bytes(), mime.fallback));
+            self.end_text();
+        }
+    }
+
+    fn own_header(&mut self, header: &[u8], fallback: Charset) {
+        self.header_seen = true;
+        for (want, found) in self.wants.iter().zip(&mut self.found) {
+            if let Want::Header { field, needle } = want {
+                *found = header_with(header, field, needle, fallback);
+            }
+        }
+    }
+}
+
+/// Whether a body is text. Reports (message/delivery-status and its like) are.
+fn is_searched(mime: &Mime) -> bool {
+    mime.is_text() || mime.media_type.0 == "message"
+}
+
+impl Sink for Matcher {
+    fn open(&mut self, part: Opened<'_>) {
+        if self.depth == 0 {
+            self.own_header(part.header, part.mime.fallback);
+        }
+        let enclosed = self.depth > 0 && part.is_message;
+        self.depth += 1;
+        let scope = if enclosed { Scope::Body } else { Scope::Header };
+        if self.is_open(scope) {
+            self.set_scope(scope);
+            for field in fields(part.header) {
+                self.field(field, part.mime.fallback);
+            }
+            self.parameters(&part.mime);
+        }
+        self.leaf = None;
+        if is_searched(&part.mime) && self.is_open(Scope::Body) {
+            self.set_scope(Scope::Body);
+            let charset = part
+                .mime
+                .charset()
+                .map_or(Charset::Guess, |charset| Charset::of(charset.as_bytes()));
+            self.leaf = Some(Leaf {
+                transfer: Decoder::new(part.mime.encoding),
+                text: TextDecoder::new(charset),
+            });
+        }
+    }
+
+    fn body(&mut self, bytes: &[u8]) {
+        let Some(mut leaf) = self.leaf.take() else { return };
+        let (mut decoded, mut text) =
+            (std::mem::take(&mut self.decoded), std::mem::take(&mut self.text));
+        // A tolerant decoder does not fail.
+        let _ = leaf.transfer.feed(bytes, &mut decoded);
+        leaf.text.feed(&decoded, &mut text);
+        self.add(&text);
+        decoded.clear();
+        text.clear();
+        (self.decoded, self.text) = (decoded, text);
+        self.leaf = Some(leaf);
+    }
+
+    fn close(&mut self, _: Closed) {
+        self.depth = self.depth.saturating_sub(1);
+        let Some(mut leaf) = self.leaf.take() else { return };
+        let (mut decoded, mut text) = (Vec::new(), String::new());
+        let _ = leaf.transfer.finish(&mut decoded);
+        leaf.text.feed(&decoded, &mut text);
+        leaf.text.finish(&mut text);
+        self.add(&text);
+        self.end_text();
+    }
+}
+
+/// A body's text at once, for tests and for indexing small parts: transfer encoding and charset
+/// undone.
+pub fn decoded_text(body: &[u8], encoding: TransferEncoding, charset: Option<&str>) -> String {
+    let bytes = crate::decode::decode(encoding, body);
+    charset.map_or(Charset::Guess, |charset| Charset::of(charset.as_bytes())).decode(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MESSAGE: &str = "\
+From: =?utf-8?q?J=C3=B6rg?= <joerg@example.org>
+Subject: A long
+\tsubject =?iso-8859-1?Q?na=EFve?=
+X-Empty:
+Content-Type: multipart/mixed; boundary=b
+
+preamble
+--b
+Content-Type: text/plain; charset=iso-8859-1
+Content-Transfer-Encoding: quoted-printable
+
+Gr=FC=DFe aus M=FCn=
+chen
+--b
+Content-Type: text/html; charset=utf-8
+Content-Transfer-Encoding: base64
+
+PGI+xIxlc2vDvSBrcsOhbA==
+--b
+Content-Type: application/pdf; name*=utf-8''%C3%9Cbersicht.pdf
+Content-Transfer-Encoding: base64
+
+c2VjcmV0
+--b
+Content-Type: message/rfc822
+
+Subject: inner =?utf-8?b?xJnFgg==?=
+
+inner text
+--b--
+epilogue
+";
+
+    fn check(want: fn(Needle) -> Want, needle: &str) -> bool {
+        scan(MESSAGE.as_bytes(), vec![want(Needle::new(needle))])[0]
+    }
+
+    #[test]
+    fn body_and_text() {
+        // Needle, whether BODY finds it, whether TEXT does.
+        for (needle, body, text) in [
+            ("grüsse AUS münchen", true, true),
+            ("GRÜẞE", true, true),
+            ("český král", true, true),
+            ("<b>", true, true),
+            ("inner text", true, true),
+            ("inner ęł", true, true),
+            ("Jörg", false, true),
+            ("joerg@EXAMPLE", false, true),
+            ("subject naïve", false, true),
+            ("=?iso-8859-1?q?na=ef", false, true),
+            ("übersicht", false, true),
+            ("application/pdf", false, true),
+            ("secret", false, false),
+            ("c2VjcmV0", false, false),
+            ("preamble", false, false),
+            ("epilogue", false, false),
+            ("münchen<b>", false, false),
+            ("", true, true),
+        ] {
+            assert_eq!(check(Want::Body, needle), body, "BODY {needle:?}");
+            assert_eq!(check(Want::Text, needle), text, "TEXT {needle:?}");
+        }
+    }
+
+    #[test]
+    fn headers() {
+        for (field, needle, expected) in [
+            ("from", "jörg <JOERG", true),
+            ("SUBJECT", "long subject naïve", true),
+            ("subject", "inner", false),
+            ("x-empty", "", true),
+            ("x-empty", "x", false),
+            ("x-none", "", false),
+            ("subject", "", true),
+        ] {
+            let needle = Needle::new(needle);
+            assert_eq!(header(MESSAGE.as_bytes(), field, &needle), expected, "{field} {needle:?}");
+            let want = Want::Header { field: field.to_owned(), needle };
+            assert_eq!(scan(MESSAGE.as_bytes(), vec![want]), [expected], "{field}");
+        }
+        let koi8 = b"Content-Type: text/plain; charset=koi8-r\r\nSubject: \xcd\xc9\xd2\r\n\r\n";
+        assert!(header(koi8, "subject", &Needle::new("МИР")));
+    }
+
+    #[test]
+    fn encoded_messages_are_decoded() {
+        let message = "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n\
+            U3ViamVjdDogeAoKaGlkZGVu\n";
+        assert_eq!(scan(message.as_bytes(), vec![Want::Body(Needle::new("hidden"))]), [true]);
+    }
+
+    #[test]
+    fn a_match_may_lie_across_windows() {
+        let needle = "x".repeat(100) + "Ä" + &"y".repeat(WINDOW_BYTES);
+        for before in [0, 1, WINDOW_BYTES - 50, WINDOW_BYTES, 5 * WINDOW_BYTES + 77] {
+            let message = format!("A: b\r\n\r\n{}{needle}z", "é".repeat(before));
+            let wants = vec![Want::Body(Needle::new(&needle)), Want::Body(Needle::new("yQ"))];
+            assert_eq!(scan(message.as_bytes(), wants), [true, false], "{before}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn pieces_do_not_matter(size in 1usize..40, needle in "[ a-eg-rü<]{1,3}") {
+            let wants = || {
+                vec![Want::Body(Needle::new(&needle)), Want::Text(Needle::new(&needle)),
+                    Want::Header { field: "subject".to_owned(), needle: Needle::new(&needle) }]
+            };
+            let mut pieces = Scan::new(wants());
+            MESSAGE.as_bytes().chunks(size).for_each(|piece| pieces.feed(piece));
+            prop_assert_eq!(pieces.finish(), scan(MESSAGE.as_bytes(), wants()));
+        }
+    }
+}
