@@ -2,8 +2,69 @@
 
 #![forbid(unsafe_code)]
 
+mod account;
+mod cli;
+mod client;
 mod config;
+mod exit;
+mod logging;
+mod operation;
+mod password;
+mod process;
+mod serve;
 
-fn main() {
-    print!("{}{}", config::default_file(), config::manual_page());
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command, ConfigCommand, Place};
+use crate::config::Config;
+use crate::exit::{Failure, Kind, Outcome};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    process::private_files();
+    let outcome = match &cli.command {
+        Command::Serve(flags) => serve::run(&cli.place, flags),
+        Command::Config(command) => config(&cli.place, command),
+        Command::Account(command) => account::run(&cli.place, command),
+        _ => Err(Failure::failed("not there yet")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn config(place: &Place, command: &ConfigCommand) -> Outcome {
+    match command {
+        ConfigCommand::Default => print!("{}", config::default_file()),
+        ConfigCommand::Manual => print!("{}", config::manual_page()),
+        ConfigCommand::Check => {
+            let Some(path) = &place.config else {
+                let message = "which file? Say it by --config FILE";
+                return Err(Failure::new(Kind::Usage, message));
+            };
+            config_at(place)?;
+            println!("{}: all is well", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// The configuration that the flags point to. All mistakes of the file go to standard error.
+fn config_at(place: &Place) -> Result<Config, Failure> {
+    let mut config = match &place.config {
+        None => Config::unconfigured(),
+        Some(path) => Config::load(path).map_err(|problems| {
+            for problem in &problems {
+                eprintln!("{problem}");
+            }
+            Failure::new(Kind::Usage, String::new())
+        })?,
+    };
+    if let Some(data) = &place.data {
+        config.settings.data = data.clone();
+    }
+    Ok(config)
 }

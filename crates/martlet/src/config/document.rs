@@ -59,7 +59,7 @@ pub(crate) fn manual_page() -> String {
          `martlet serve --config FILE` reads one [TOML](https://toml.io) file. Every key is\n\
          optional: without a file the server keeps its data in `./martlet-data` and listens on\n\
          loopback only. `martlet config default` prints a file with every key, its meaning and its\n\
-         default; `martlet config check FILE` tells all mistakes at once, each with file, line, key\n\
+         default; `martlet config check --config FILE` tells all mistakes at once, each with file, line, key\n\
          and remedy.\n\n\
          The flags `--data`, `--imap`, `--imaps` and `--lmtp` override the file; each address may\n\
          be `none`. Durations are written with `ms`, `s`, `m`, `h` or `d`, sizes with `KiB`, `MiB`\n\

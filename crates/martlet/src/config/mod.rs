@@ -11,7 +11,7 @@ use server::Settings;
 
 pub(crate) use check::Problem;
 pub(crate) use document::{default_file, manual_page};
-pub(crate) use value::{parse_size, print_size};
+pub(crate) use value::{Kind, Value, parse_size, print_size};
 
 /// What the file says.
 #[derive(Clone, Debug, Default)]
