@@ -1,11 +1,14 @@
 //! The seam between meaning and bytes: a log per account, message bytes, and caches.
 //!
 //! An engine never sees IMAP; everything above it never sees a file. What an engine promises is
-//! written as laws in `conformance`, which every engine's tests run.
+//! written as laws in [`conformance`], which every engine's tests run.
 
 #![forbid(unsafe_code)]
 
+pub mod conformance;
+pub mod disk;
 pub mod memory;
+pub mod sim;
 
 pub use memory::Memory;
 
@@ -124,7 +127,7 @@ pub struct Batch {
     pub durability: Durability,
 }
 
-/// A log per account, message bytes and caches. See `conformance` for the laws.
+/// A log per account, message bytes and caches. See [`conformance`] for the laws.
 pub trait Storage: Send + Sync {
     /// All accounts that exist.
     fn accounts(&self) -> Task<'_, Result<Vec<AccountId>, Error>>;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::{AccountId, ModSeq};
 use bytes::Bytes;
-use mailbox::{Content, Position, Record};
+use mailbox::Position;
 
 use crate::{Batch, CommitError, Entry, Error, Incoming, Outgoing, Pending, Staged, Storage, Task};
 
@@ -39,19 +39,6 @@ impl Log {
         let found = self.messages.get(at.offset as usize);
         found.ok_or_else(|| Error::Damaged(format!("no message at {at:?}")))
     }
-}
-
-/// Replaces [`Content::Staged`] by where the n-th staged message is kept. `None` if a record names a
-/// message that is not staged.
-pub fn resolve(record: &mut Record, positions: &[Position]) -> Option<()> {
-    if let Record::Appended { messages, .. } = record {
-        for message in messages {
-            if let Content::Staged(index) = message.content {
-                message.content = Content::At(*positions.get(index)?);
-            }
-        }
-    }
-    Some(())
 }
 
 impl Memory {
@@ -101,7 +88,7 @@ impl Memory {
         }
         let mut entries = Vec::with_capacity(batch.records.len());
         for (index, mut record) in (0u64..).zip(batch.records) {
-            resolve(&mut record, &positions).ok_or_else(|| refused("names what is not staged"))?;
+            record.resolve(&positions).map_err(|bad| refused(&bad.to_string()))?;
             let at = head.plus(index + 1);
             entries.push(Entry { at, time: batch.time, record: Arc::new(record) });
         }

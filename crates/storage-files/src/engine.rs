@@ -1,0 +1,120 @@
+//! [`Storage`] for [`Files`]: finds the account's log and hands over.
+
+use base::{AccountId, ModSeq};
+use bytes::Bytes;
+use mailbox::Position;
+use storage::{Batch, CommitError, Entry, Error, Incoming, Outgoing, Pending, Storage, Task};
+
+use crate::Files;
+use crate::incoming::Receiver;
+
+impl Storage for Files {
+    fn accounts(&self) -> Task<'_, Result<Vec<AccountId>, Error>> {
+        let shared = self.shared.clone();
+        self.shared.pool.run(move || shared.list_accounts())
+    }
+
+    fn create(&self, account: AccountId) -> Task<'_, Result<(), Error>> {
+        let shared = self.shared.clone();
+        self.shared.pool.run(move || shared.create(account))
+    }
+
+    fn remove(&self, account: AccountId) -> Task<'_, Result<(), Error>> {
+        let shared = self.shared.clone();
+        self.shared.pool.run(move || shared.remove(account))
+    }
+
+    fn head(&self, account: AccountId) -> Task<'_, Result<ModSeq, Error>> {
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            let head = log.lock().head;
+            Ok(head)
+        })
+    }
+
+    fn read(
+        &self,
+        account: AccountId,
+        after: ModSeq,
+        limit: usize,
+    ) -> Task<'_, Result<Vec<Entry>, Error>> {
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            log.flushed().await?;
+            self.shared.pool.run(move || log.read_entries(after, limit)).await
+        })
+    }
+
+    fn commit(
+        &self,
+        account: AccountId,
+        expected: ModSeq,
+        batch: Batch,
+    ) -> Task<'_, Result<Pending, CommitError>> {
+        Box::pin(async move { self.shared.log(account).await?.commit(expected, batch) })
+    }
+
+    fn incoming(
+        &self,
+        account: AccountId,
+        size_hint: Option<u64>,
+    ) -> Task<'_, Result<Box<dyn Incoming>, Error>> {
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            Ok(Box::new(Receiver::new(log, size_hint)) as Box<dyn Incoming>)
+        })
+    }
+
+    fn message(&self, account: AccountId, at: Position) -> Task<'_, Result<Bytes, Error>> {
+        Box::pin(async move { self.shared.log(account).await?.message(at).await })
+    }
+
+    fn open(&self, account: AccountId, at: Position) -> Task<'_, Result<Box<dyn Outgoing>, Error>> {
+        Box::pin(async move { self.shared.log(account).await?.open(at).await })
+    }
+
+    fn summaries(
+        &self,
+        account: AccountId,
+        at: Vec<Position>,
+    ) -> Task<'_, Result<Vec<Option<Bytes>>, Error>> {
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            self.shared.pool.run(move || Ok(log.read_summaries(&at))).await
+        })
+    }
+
+    fn put_summaries(
+        &self,
+        account: AccountId,
+        summaries: Vec<(Position, Bytes)>,
+    ) -> Task<'_, Result<(), Error>> {
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            let work = move || {
+                log.write_summaries(summaries);
+                Ok(())
+            };
+            self.shared.pool.run(work).await
+        })
+    }
+
+    fn load_snapshot(
+        &self,
+        account: AccountId,
+    ) -> Task<'_, Result<Option<(ModSeq, Bytes)>, Error>> {
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            self.shared.pool.run(move || log.load_snapshot()).await
+        })
+    }
+
+    fn save_snapshot(
+        &self,
+        account: AccountId,
+        at: ModSeq,
+        bytes: Bytes,
+    ) -> Task<'_, Result<(), Error>> {
+        Box::pin(async move { self.shared.log(account).await?.save_snapshot(at, bytes).await })
+    }
+}

@@ -1,0 +1,390 @@
+//! One account's log while it is open: where it ends, what waits for the disk, how commits join.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base::{AccountId, ModSeq};
+use futures_channel::oneshot;
+use mailbox::{Position, Record};
+use storage::{Batch, CommitError, Durability, Entry, Error, Pending, Task};
+
+use crate::Shared;
+use crate::frame::{
+    self, Commit, Encoding, FRAMES_AT, HEADER_BYTES, Header, Kind, Seed, SegmentKind, padded,
+};
+use crate::incoming::{Body, LargeFile};
+use crate::pool::gone;
+use crate::segment::Handles;
+use crate::summaries::Summaries;
+use crate::writer::Writer;
+
+/// Commits whose places are remembered exactly; older ones are found by walking a little.
+const INDEX_ENTRIES_MAX: usize = 8192;
+
+/// An open log.
+pub(crate) struct Log {
+    pub(crate) id: AccountId,
+    pub(crate) dir: String,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) state: Mutex<State>,
+    pub(crate) writer: Mutex<Writer>,
+    pub(crate) handles: Mutex<Handles>,
+    pub(crate) summaries: Mutex<Summaries>,
+    /// Held while the set of files changes: compaction and repair.
+    pub(crate) files: Mutex<()>,
+}
+
+/// Where something is: segment and physical offset.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Place {
+    pub(crate) segment: u32,
+    pub(crate) offset: u64,
+}
+
+pub(crate) struct State {
+    pub(crate) account: AccountId,
+    /// A group that has more bytes takes no more commits.
+    pub(crate) group_bytes_max: u64,
+    /// Where the log ends, counting what waits.
+    pub(crate) head: ModSeq,
+    /// When the last commit was decided.
+    pub(crate) time: i64,
+    /// What the next commit is appended to, and where.
+    pub(crate) end: Place,
+    /// The check of that segment's frames.
+    pub(crate) seed: Seed,
+    /// The next commit begins a new segment: this one is damaged, or was rewritten.
+    pub(crate) roll: bool,
+    /// What is before this offset of that segment is durable when the next group is written.
+    pub(crate) durable_to: u64,
+    /// What readers may see: written, and synced unless it was lazy.
+    pub(crate) written: (ModSeq, Place),
+    /// What is certainly on the disk.
+    pub(crate) durable: (ModSeq, Place),
+    pub(crate) queue: VecDeque<Group>,
+    /// A job is writing.
+    pub(crate) busy: bool,
+    pub(crate) failed: Option<Error>,
+    pub(crate) segments: BTreeMap<u32, SegmentKind>,
+    pub(crate) next_number: u32,
+    /// First position, segment and offset of commits, ascending; not all of them.
+    pub(crate) index: VecDeque<(ModSeq, Place)>,
+    /// The log begins behind this position: the newest checkpoint.
+    pub(crate) begin: ModSeq,
+    /// The checkpoint's segment.
+    pub(crate) checkpoint: Option<u32>,
+}
+
+/// Commits that are written and synced together.
+pub(crate) struct Group {
+    pub(crate) start: Place,
+    /// Set if this group begins a segment: where the log ended before it, and its salt.
+    pub(crate) begins: Option<(ModSeq, [u8; 16])>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) sync: bool,
+    pub(crate) head: ModSeq,
+    pub(crate) large: Vec<(u32, ModSeq, LargeFile)>,
+    pub(crate) waiters: Vec<oneshot::Sender<Result<(), Error>>>,
+}
+
+impl Group {
+    pub(crate) fn end(&self) -> Place {
+        Place { offset: self.start.offset + self.bytes.len() as u64, ..self.start }
+    }
+}
+
+/// Where each staged body of a batch goes, before anything is changed.
+struct Plan {
+    begins: Option<(u32, [u8; 16])>,
+    start: Place,
+    next_number: u32,
+    positions: Vec<Position>,
+}
+
+impl Log {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A path in this account's directory.
+    pub(crate) fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.dir)
+    }
+
+    pub(crate) fn segment_path(&self, number: u32, kind: SegmentKind) -> String {
+        format!("{}/log/{}", self.dir, frame::file_name(number, kind))
+    }
+
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.lock().failed.clone()
+    }
+
+    /// Gives `batch` its place at the end of the log, if that is at `expected`.
+    pub(crate) fn commit(
+        self: &Arc<Self>,
+        expected: ModSeq,
+        batch: Batch,
+    ) -> Result<Pending, CommitError> {
+        let mut bodies = Vec::with_capacity(batch.staged.len());
+        for staged in batch.staged {
+            let body = staged.body.downcast::<Body>();
+            bodies.push(*body.map_err(|_| misuse("a message staged by another engine"))?);
+        }
+        let mut state = self.lock();
+        if let Some(error) = &state.failed {
+            return Err(error.clone().into());
+        }
+        if state.head != expected {
+            return Err(CommitError::Conflict { head: state.head });
+        }
+        if batch.records.is_empty() {
+            let durable = Box::pin(std::future::ready(Ok(())));
+            return Ok(Pending { entries: Vec::new(), durable });
+        }
+        let plan = self.plan(&state, &bodies)?;
+        let payload = encode_records(&batch.records, &plan.positions, batch.time)?;
+        let entries = resolve(batch.records, &plan.positions, expected, batch.time)?;
+        state.place(plan, bodies, &payload)?;
+        state.head = expected.plus(entries.len() as u64);
+        state.time = batch.time;
+        let durable = state.join(batch.durability);
+        let start = !std::mem::replace(&mut state.busy, true);
+        drop(state);
+        if start {
+            self.start_writing();
+        }
+        Ok(Pending { entries, durable })
+    }
+
+    fn plan(&self, state: &State, bodies: &[Body]) -> Result<Plan, CommitError> {
+        let small: u64 = bodies.iter().map(Body::log_bytes).sum();
+        let options = &self.shared.options;
+        let full = state.end.offset > FRAMES_AT && state.end.offset + small > options.segment_bytes;
+        let mut plan = Plan {
+            begins: None,
+            start: state.end,
+            next_number: state.next_number,
+            positions: Vec::with_capacity(bodies.len()),
+        };
+        if full || state.roll {
+            let salt = self.shared.disk.random().map_err(|error| {
+                Error::Failed(format!("no random bytes for a new segment: {error}").into())
+            })?;
+            plan.start = Place { segment: plan.next_number, offset: FRAMES_AT };
+            plan.begins = Some((plan.next_number, salt));
+            plan.next_number += 1;
+        }
+        let mut offset = plan.start.offset;
+        for body in bodies {
+            let (segment, at) = match body {
+                Body::Small { .. } => (plan.start.segment, offset),
+                Body::Large(_) => {
+                    plan.next_number += 1;
+                    (plan.next_number - 1, FRAMES_AT)
+                }
+            };
+            offset += body.log_bytes();
+            plan.positions.push(Position {
+                segment,
+                offset: u32::try_from(at).map_err(|_| Error::NoSpace)?,
+                stored_bytes: body.stored_bytes(),
+            });
+        }
+        Ok(plan)
+    }
+
+    /// Answers when everything that waits is written and durable, the lazy too.
+    pub(crate) fn sync(self: &Arc<Self>) -> Task<'static, Result<(), Error>> {
+        let mut state = self.lock();
+        if let Some(error) = state.failed.clone() {
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        if state.durable.0 == state.head && state.queue.is_empty() {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        state.open_group(None);
+        let durable = state.join(Durability::Synced);
+        let start = !std::mem::replace(&mut state.busy, true);
+        drop(state);
+        if start {
+            self.start_writing();
+        }
+        durable
+    }
+
+    /// Answers when everything that has a place is in the file.
+    pub(crate) fn flushed(self: &Arc<Self>) -> Task<'static, Result<(), Error>> {
+        let state = self.lock();
+        if let Some(error) = state.failed.clone() {
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        let done = state.written.0 == state.head;
+        drop(state);
+        if done { Box::pin(std::future::ready(Ok(()))) } else { self.sync() }
+    }
+}
+
+impl State {
+    /// The group that the next commit joins. A group is closed when the writer takes it, when it is
+    /// full, or when a segment begins.
+    fn open_group(&mut self, begins: Option<[u8; 16]>) -> &mut Group {
+        let fits = self.queue.back().is_some_and(|group| {
+            begins.is_none() && group.bytes.len() as u64 <= self.group_bytes_max
+        });
+        if !fits {
+            self.close_group();
+            if begins.is_some() {
+                // The writer syncs a segment before it begins another.
+                self.durable_to = FRAMES_AT;
+            }
+            self.queue.push_back(Group {
+                start: self.end,
+                begins: begins.map(|salt| (self.head, salt)),
+                bytes: Vec::new(),
+                sync: false,
+                head: self.head,
+                large: Vec::new(),
+                waiters: Vec::new(),
+            });
+        }
+        self.queue.back_mut().expect("a group was pushed")
+    }
+
+    /// The last group takes no more commits: what follows it is written when it is durable.
+    fn close_group(&mut self) {
+        if self.queue.back().is_some_and(|group| group.sync) {
+            self.durable_to = self.end.offset;
+        }
+    }
+
+    /// The next group to write.
+    pub(crate) fn take_group(&mut self) -> Option<Group> {
+        if self.queue.len() == 1 {
+            self.close_group();
+        }
+        self.queue.pop_front()
+    }
+
+    /// Writes the frames of a commit into the open group.
+    fn place(&mut self, plan: Plan, bodies: Vec<Body>, records: &[u8]) -> Result<(), CommitError> {
+        let small: u64 = bodies.iter().map(Body::log_bytes).sum();
+        let total = plan.start.offset + small + padded((HEADER_BYTES + records.len()) as u64);
+        if total > u64::from(u32::MAX) {
+            return Err(Error::NoSpace.into());
+        }
+        let sequence = self.head.next();
+        self.end = plan.start;
+        self.next_number = plan.next_number;
+        if let Some((number, salt)) = plan.begins {
+            self.segments.insert(number, SegmentKind::Log);
+            self.seed = seed_of(self.account, number, salt);
+            self.roll = false;
+        }
+        self.open_group(plan.begins.map(|(_, salt)| salt));
+        let (seed, durable_to) = (self.seed, self.durable_to as u32);
+        let mut header = Header {
+            kind: Kind::Message,
+            encoding: Encoding::Raw,
+            payload_bytes: 0,
+            offset: 0,
+            durable_to,
+            sequence,
+            payload_crc: 0,
+        };
+        for (body, position) in bodies.into_iter().zip(&plan.positions) {
+            match body {
+                Body::Small { mut frame, encoding, payload_crc } => {
+                    header.encoding = encoding;
+                    header.payload_bytes = (frame.len() - HEADER_BYTES) as u32;
+                    header.offset = position.offset;
+                    header.payload_crc = payload_crc;
+                    frame[..HEADER_BYTES].copy_from_slice(&header.encode(seed));
+                    self.append(&[&frame]);
+                }
+                Body::Large(file) => {
+                    self.segments.insert(position.segment, SegmentKind::Large);
+                    let group = self.queue.back_mut().expect("a group is open");
+                    group.large.push((position.segment, sequence, file));
+                }
+            }
+        }
+        header.kind = Kind::Records;
+        header.encoding = Encoding::Raw;
+        header.payload_bytes = records.len() as u32;
+        header.offset = self.end.offset as u32;
+        header.payload_crc = crc32c::crc32c(records);
+        self.remember(sequence, self.end);
+        self.append(&[&header.encode(seed), records]);
+        Ok(())
+    }
+
+    /// Adds a frame to the open group.
+    fn append(&mut self, parts: &[&[u8]]) {
+        let group = self.queue.back_mut().expect("a group is open");
+        parts.iter().for_each(|part| group.bytes.extend_from_slice(part));
+        // Groups begin aligned, so this aligns the frame that follows.
+        group.bytes.resize(padded(group.bytes.len() as u64) as usize, 0);
+        self.end = group.end();
+    }
+
+    pub(crate) fn remember(&mut self, first: ModSeq, at: Place) {
+        self.index.push_back((first, at));
+        if self.index.len() > INDEX_ENTRIES_MAX {
+            // Thin out the older half.
+            let half = self.index.len() / 2;
+            let mut nth = 0;
+            self.index.retain(|_| {
+                nth += 1;
+                nth > half || nth % 2 == 1
+            });
+        }
+    }
+
+    /// Ends a commit: it is part of the last group.
+    fn join(&mut self, durability: Durability) -> Task<'static, Result<(), Error>> {
+        let head = self.head;
+        let group = self.queue.back_mut().expect("a group is open");
+        group.head = head;
+        if durability == Durability::Lazy {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        group.sync = true;
+        let (tell, told) = oneshot::channel();
+        group.waiters.push(tell);
+        Box::pin(async move { told.await.unwrap_or_else(|_| Err(gone())) })
+    }
+}
+
+/// The check that a segment's frames begin with.
+pub(crate) fn seed_of(account: AccountId, number: u32, salt: [u8; 16]) -> Seed {
+    let kind = SegmentKind::Log;
+    frame::Segment { kind, number, account, salt, base: ModSeq::ZERO, index_at: 0 }.seed()
+}
+
+fn misuse(why: &str) -> Error {
+    Error::Failed(why.into())
+}
+
+fn encode_records(records: &[Record], positions: &[Position], time: i64) -> Result<Vec<u8>, Error> {
+    let mut payload = Vec::with_capacity(64 + records.len() * 32);
+    let count = u32::try_from(records.len()).map_err(|_| misuse("too many records"))?;
+    Commit::begin(time, count, &mut payload);
+    for record in records {
+        Commit::put_record(&mut payload, |out| record.encode(positions, out))
+            .map_err(|bad| misuse(&bad.to_string()))?;
+    }
+    Ok(payload)
+}
+
+fn resolve(
+    records: Vec<Record>,
+    positions: &[Position],
+    before: ModSeq,
+    time: i64,
+) -> Result<Vec<Entry>, Error> {
+    let entry = |(index, mut record): (u64, Record)| {
+        record.resolve(positions).map_err(|bad| misuse(&bad.to_string()))?;
+        Ok(Entry { at: before.plus(index), time, record: Arc::new(record) })
+    };
+    (1..).zip(records).map(entry).collect()
+}

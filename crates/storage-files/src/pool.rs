@@ -1,0 +1,153 @@
+//! The threads that wait for the disk, so that callers never do.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use futures_channel::oneshot;
+use storage::{Error, Task};
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Where blocking work runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Threads {
+    /// On at most so many threads, started when they are needed.
+    Pool(usize),
+    /// At once, on the caller's thread: tests with a simulated disk are deterministic so.
+    Inline,
+    /// When [`crate::Files::step`] says so: tests decide what waits together.
+    Manual,
+}
+
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+    threads: Threads,
+    handles: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    idle: usize,
+    started: usize,
+    closing: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        let mut queue = self.lock();
+        loop {
+            if let Some(job) = queue.jobs.pop_front() {
+                drop(queue);
+                // A job that panics is a bug of ours; it must not take a thread with it. Whoever
+                // waits for it finds its channel closed.
+                let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+                if outcome.is_err() {
+                    tracing::error!("a storage job panicked");
+                }
+                queue = self.lock();
+            } else if queue.closing {
+                return;
+            } else {
+                queue.idle += 1;
+                queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue.idle -= 1;
+            }
+        }
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(threads: Threads) -> Self {
+        Self { shared: Arc::default(), threads, handles: Mutex::default() }
+    }
+
+    pub(crate) fn spawn(&self, job: impl FnOnce() + Send + 'static) {
+        let most = match self.threads {
+            Threads::Inline => return job(),
+            Threads::Manual => 0,
+            Threads::Pool(most) => most.max(1),
+        };
+        let mut queue = self.shared.lock();
+        if queue.closing {
+            drop(queue);
+            return job();
+        }
+        queue.jobs.push_back(Box::new(job));
+        if queue.idle < queue.jobs.len() && queue.started < most {
+            queue.started += 1;
+            let shared = self.shared.clone();
+            let builder = std::thread::Builder::new().name("storage".to_owned());
+            match builder.spawn(move || shared.work()) {
+                Ok(handle) => {
+                    let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+                    handles.push(handle);
+                }
+                Err(error) => {
+                    queue.started -= 1;
+                    tracing::error!(%error, "cannot start a storage thread");
+                }
+            }
+        }
+        drop(queue);
+        self.shared.work.notify_one();
+    }
+
+    /// Runs `work` and answers with its result.
+    pub(crate) fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Task<'static, Result<T, Error>> {
+        if self.threads == Threads::Inline {
+            return Box::pin(std::future::ready(work()));
+        }
+        let (tell, told) = oneshot::channel();
+        self.spawn(move || drop(tell.send(work())));
+        Box::pin(async move { told.await.unwrap_or_else(|_| Err(gone())) })
+    }
+
+    pub(crate) fn is_inline(&self) -> bool {
+        self.threads == Threads::Inline
+    }
+
+    /// Does what waits, and stops the threads. Later jobs run on their caller's thread.
+    pub(crate) fn close(&self) {
+        self.shared.lock().closing = true;
+        self.shared.work.notify_all();
+        let own = std::thread::current().id();
+        let handles =
+            std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));
+        for handle in handles.into_iter().filter(|handle| handle.thread().id() != own) {
+            drop(handle.join());
+        }
+        while self.step() {}
+    }
+
+    /// Runs one waiting job on this thread; false if there is none.
+    pub(crate) fn step(&self) -> bool {
+        let job = self.shared.lock().jobs.pop_front();
+        job.map(|job| job()).is_some()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // What waits is still done: a commit that was accepted reaches the disk.
+        self.close();
+    }
+}
+
+pub(crate) fn gone() -> Error {
+    Error::Failed("the storage is closing".into())
+}

@@ -1,0 +1,198 @@
+//! `cache/state`: the newest snapshot of the fold, and how to find the log's end quickly.
+//!
+//! A snapshot is disposable. It is written only of what is durable, so it is never ahead of the log.
+
+use std::io;
+use std::sync::Arc;
+
+use base::{AccountId, ModSeq};
+use bytes::Bytes;
+use storage::Error;
+use storage::disk::{File, Open};
+
+use crate::frame::{self, VERSION, u32_at, u64_at};
+use crate::log::{Log, Place};
+use crate::{Shared, failed};
+
+const MAGIC: [u8; 8] = *b"martstat";
+const HEADER_BYTES: usize = 64;
+
+/// A snapshot's header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hint {
+    /// The fold's position.
+    pub(crate) at: ModSeq,
+    /// A commit at or before that position.
+    pub(crate) mark: Option<Place>,
+    /// Where the log ended when the snapshot was written, all of it durable.
+    pub(crate) durable: Option<Place>,
+    payload_crc: u32,
+}
+
+impl Hint {
+    /// The mark if it is in this segment, and the snapshot's position.
+    pub(crate) fn mark_in(&self, segment: u32) -> Option<(ModSeq, u64)> {
+        let mark = self.mark.filter(|mark| mark.segment == segment)?;
+        Some((self.at, mark.offset))
+    }
+
+    fn encode(&self, account: AccountId) -> Vec<u8> {
+        let mut header = Vec::with_capacity(HEADER_BYTES);
+        header.extend_from_slice(&MAGIC);
+        header.extend_from_slice(&VERSION.to_le_bytes());
+        header.extend_from_slice(&[0; 2]);
+        header.extend_from_slice(&self.payload_crc.to_le_bytes());
+        header.extend_from_slice(&account.0);
+        header.extend_from_slice(&self.at.get().to_le_bytes());
+        for place in [self.mark, self.durable] {
+            let place = place.unwrap_or(Place { segment: 0, offset: 0 });
+            header.extend_from_slice(&place.segment.to_le_bytes());
+            header.extend_from_slice(&(place.offset as u32).to_le_bytes());
+        }
+        header.extend_from_slice(&[0; 4]);
+        let crc = crc32c::crc32c(&header);
+        header.extend_from_slice(&crc.to_le_bytes());
+        header
+    }
+
+    fn decode(header: &[u8], account: AccountId) -> Option<Self> {
+        let header = header.get(..HEADER_BYTES)?;
+        let whole = u32_at(header, 60)? == crc32c::crc32c(&header[..60]);
+        let ours = header[16..32] == account.0;
+        if !whole || !ours || header[..8] != MAGIC || header[8..10] != VERSION.to_le_bytes() {
+            return None;
+        }
+        let place = |at: usize| {
+            let (segment, offset) = (u32_at(header, at)?, u64::from(u32_at(header, at + 4)?));
+            Some((segment != 0).then_some(Place { segment, offset }))
+        };
+        Some(Self {
+            at: ModSeq::new(u64_at(header, 32)?)?,
+            mark: place(40)?,
+            durable: place(48)?,
+            payload_crc: u32_at(header, 12)?,
+        })
+    }
+}
+
+fn path(dir: &str) -> String {
+    format!("{dir}/cache/state")
+}
+
+/// The header of an account's snapshot; nothing if there is none to be used.
+pub(crate) fn read_hint(shared: &Shared, dir: &str, account: AccountId) -> Hint {
+    let mut header = [0; HEADER_BYTES];
+    let read =
+        shared.disk.open(&path(dir), Open::Read).and_then(|file| file.read_at(&mut header, 0));
+    read.ok().and_then(|_| Hint::decode(&header, account)).unwrap_or_default()
+}
+
+fn read(file: &dyn File, account: AccountId) -> io::Result<Option<(ModSeq, Bytes)>> {
+    let length = usize::try_from(file.len()?).unwrap_or(usize::MAX);
+    if length < HEADER_BYTES {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; length];
+    let count = file.read_at(&mut bytes, 0)?;
+    bytes.truncate(count);
+    let Some(hint) = Hint::decode(&bytes, account) else { return Ok(None) };
+    let payload = Bytes::from(bytes).slice(HEADER_BYTES..);
+    Ok((crc32c::crc32c(&payload) == hint.payload_crc).then_some((hint.at, payload)))
+}
+
+impl Log {
+    /// The newest snapshot that fits the log: the cached one, or the checkpoint that it begins with.
+    pub(crate) fn load_snapshot(&self) -> Result<Option<(ModSeq, Bytes)>, Error> {
+        let (head, begin, checkpoint) = {
+            let state = self.lock();
+            (state.written.0, state.begin, state.checkpoint)
+        };
+        let path = path(&self.dir);
+        let cached = match self.shared.disk.open(&path, Open::Read) {
+            Ok(file) => read(&*file, self.id).unwrap_or_else(|error| {
+                tracing::warn!(path, %error, "cannot read the snapshot");
+                None
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(&path, &error)),
+        };
+        match cached.filter(|&(at, _)| begin <= at && at <= head) {
+            Some(cached) => Ok(Some(cached)),
+            None => checkpoint.map(|number| self.read_checkpoint(number)).transpose(),
+        }
+    }
+
+    /// Writes a snapshot of the fold at `at`, which is durable.
+    pub(crate) fn write_snapshot(&self, at: ModSeq, payload: &[u8]) -> Result<(), Error> {
+        let hint = {
+            let state = self.lock();
+            if at > state.durable.0 {
+                return Err(Error::Failed("a snapshot of what is not durable".into()));
+            }
+            let near = state.index.partition_point(|&(first, _)| first <= at);
+            let mark = near.checked_sub(1).and_then(|near| state.index.get(near));
+            Hint {
+                at,
+                mark: mark.map(|&(_, place)| place),
+                durable: Some(state.durable.1),
+                payload_crc: crc32c::crc32c(payload),
+            }
+        };
+        let path = path(&self.dir);
+        let newer = read_hint(&self.shared, &self.dir, self.id).at;
+        if newer > at {
+            return Ok(());
+        }
+        let write = || {
+            let disk = &self.shared.disk;
+            disk.make_dir(&self.path("cache"))?;
+            let temporary = format!("{path}.tmp");
+            if let Err(error) = disk.remove(&temporary)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                return Err(error);
+            }
+            let file = disk.open(&temporary, Open::New)?;
+            file.write_at(&hint.encode(self.id), 0)?;
+            file.write_at(payload, HEADER_BYTES as u64)?;
+            // Without this a crash could leave the new name with the old bytes of the disk.
+            file.sync_data()?;
+            disk.rename(&temporary, &path)
+        };
+        write().map_err(|error| failed(&path, &error))
+    }
+
+    pub(crate) async fn save_snapshot(
+        self: &Arc<Self>,
+        at: ModSeq,
+        bytes: Bytes,
+    ) -> Result<(), Error> {
+        if at > self.lock().durable.0 {
+            self.sync().await?;
+        }
+        let log = self.clone();
+        self.shared.pool.run(move || log.write_snapshot(at, &bytes)).await
+    }
+
+    /// The fold that a checkpoint segment holds.
+    pub(crate) fn read_checkpoint(&self, number: u32) -> Result<(ModSeq, Bytes), Error> {
+        let handle = self.handle(number)?;
+        let damaged = || {
+            tracing::error!(account = %self.id, segment = number, "the checkpoint is damaged");
+            Error::Damaged(format!("checkpoint in segment {number}"))
+        };
+        let length = handle.file.len().map_err(|error| failed("checkpoint", &error))?;
+        let at = frame::FRAMES_AT;
+        let mut walk = crate::walk::Walk::new(&*handle.file, handle.segment.seed(), at, length);
+        let step = walk.next().map_err(|error| failed("checkpoint", &error))?;
+        let Some(crate::walk::Step::Frame(header, _, Some(payload))) = step else {
+            return Err(damaged());
+        };
+        let octets = u64_at(&payload, 0).and_then(|octets| usize::try_from(octets).ok());
+        // A fold compresses by far less than this; a larger claim is no fold.
+        let bounded = octets.filter(|&octets| octets / 1024 <= payload.len());
+        let octets = bounded.ok_or_else(damaged)?;
+        let fold = self.shared.codec.decode(payload.slice(8..), header.encoding, octets);
+        Ok((header.sequence, fold.ok_or_else(damaged)?))
+    }
+}

@@ -1,0 +1,218 @@
+//! The job that takes groups of commits to the disk: one write and one sync each.
+//!
+//! There is at most one such job an account. While it waits for the disk, commits gather in the next
+//! group. Nothing is tried twice: after an error nobody knows what the disk has, and the log is
+//! closed.
+
+use std::io;
+use std::sync::{Arc, PoisonError};
+
+use storage::Error;
+use storage::disk::{File, Open};
+
+use crate::frame::{FRAMES_AT, Segment, SegmentKind};
+use crate::log::{Group, Log, Place};
+use crate::{Shared, failed};
+
+/// The file that is appended to.
+pub(crate) struct Writer {
+    pub(crate) file: Option<Arc<dyn File>>,
+    pub(crate) segment: u32,
+    /// Up to here the file has bytes, written ahead as zeros.
+    pub(crate) written_to: u64,
+    /// How much the file is lengthened by next time: the busier, the more.
+    pub(crate) grow_bytes: u64,
+    /// Written and not synced.
+    pub(crate) unsynced: bool,
+}
+
+impl Log {
+    pub(crate) fn start_writing(self: &Arc<Self>) {
+        let log = self.clone();
+        self.shared.pool.spawn(move || log.write_groups());
+    }
+
+    /// Writes a group, and goes to the end of the line if there is another: accounts take turns.
+    fn write_groups(self: Arc<Self>) {
+        loop {
+            let Some(mut group) = self.next_group() else { return };
+            let outcome = {
+                let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+                let outcome = writer.write(&self, &mut group);
+                outcome.map(|()| writer.unsynced)
+            };
+            match outcome {
+                Ok(unsynced) => self.wrote(group, unsynced),
+                Err(error) => return self.fail(&error, Some(group)),
+            }
+            if !self.shared.pool.is_inline() {
+                break;
+            }
+        }
+        let log = self.clone();
+        self.shared.pool.spawn(move || log.write_groups());
+    }
+
+    fn next_group(&self) -> Option<Group> {
+        let mut state = self.lock();
+        let group = state.take_group();
+        state.busy = group.is_some();
+        group
+    }
+
+    fn wrote(&self, group: Group, unsynced: bool) {
+        let mut state = self.lock();
+        state.written = (group.head, group.end());
+        if !unsynced {
+            state.durable = state.written;
+        }
+        drop(state);
+        for waiter in group.waiters {
+            // Nobody has to wait.
+            drop(waiter.send(Ok(())));
+        }
+        self.put_waiting_summaries();
+    }
+
+    /// Closes the log: everything that waits fails, and so does everything to come until the log is
+    /// opened again.
+    pub(crate) fn fail(&self, error: &Error, group: Option<Group>) {
+        let mut state = self.lock();
+        state.failed.get_or_insert_with(|| error.clone());
+        state.busy = false;
+        let waiting = std::mem::take(&mut state.queue);
+        drop(state);
+        for group in group.into_iter().chain(waiting) {
+            for waiter in group.waiters {
+                drop(waiter.send(Err(error.clone())));
+            }
+        }
+    }
+}
+
+impl Writer {
+    fn write(&mut self, log: &Log, group: &mut Group) -> Result<(), Error> {
+        let path = log.segment_path(group.start.segment, SegmentKind::Log);
+        self.name_large(log, group)?;
+        if let Some((base, salt)) = group.begins {
+            self.seal(log).map_err(|error| failed(&path, &error))?;
+            let number = group.start.segment;
+            let kind = SegmentKind::Log;
+            let header = Segment { kind, number, account: log.id, salt, base, index_at: 0 };
+            let file = make_segment(&log.shared, &log.path("log"), &header)
+                .map_err(|error| failed(&path, &error))?;
+            (self.file, self.segment, self.written_to) = (Some(file), number, FRAMES_AT);
+        }
+        self.append(log, group).map_err(|error| failed(&path, &error))
+    }
+
+    /// Gives large messages their numbers and names: they are durable before the records are.
+    fn name_large(&self, log: &Log, group: &mut Group) -> Result<(), Error> {
+        if group.large.is_empty() {
+            return Ok(());
+        }
+        for (number, sequence, file) in group.large.drain(..) {
+            file.name(log, number, sequence)?;
+        }
+        let dir = log.path("log");
+        log.shared.disk.sync_dir(&dir).map_err(|error| failed(&dir, &error))
+    }
+
+    fn file(&mut self, log: &Log, segment: u32) -> io::Result<Arc<dyn File>> {
+        if let Some(file) = &self.file {
+            return Ok(file.clone());
+        }
+        let path = log.segment_path(segment, SegmentKind::Log);
+        let file = log.shared.disk.open(&path, Open::Write)?;
+        (self.file, self.segment) = (Some(file.clone()), segment);
+        Ok(file)
+    }
+
+    fn append(&mut self, log: &Log, group: &Group) -> io::Result<()> {
+        let file = self.file(log, group.start.segment)?;
+        if !group.bytes.is_empty() {
+            file.write_at(&group.bytes, group.start.offset)?;
+            self.unsynced = true;
+            self.write_ahead(log, &*file, group.end().offset)?;
+        }
+        if group.sync && self.unsynced {
+            file.sync_data()?;
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+
+    /// A sync that only overwrites is much cheaper than one that makes the file longer, so a file
+    /// that grows is made longer by zeros in the same sync.
+    fn write_ahead(&mut self, log: &Log, file: &dyn File, end: u64) -> io::Result<()> {
+        if end <= self.written_to {
+            return Ok(());
+        }
+        let options = &log.shared.options;
+        let most = options.segment_bytes.max(end);
+        let ahead = (end + self.grow_bytes).next_multiple_of(4096).min(most);
+        let zeros = vec![0; ahead.saturating_sub(end) as usize];
+        match file.write_at(&zeros, end) {
+            // There is no need for it.
+            Err(error) if is_full(&error) => self.written_to = end,
+            other => {
+                other?;
+                self.written_to = ahead;
+            }
+        }
+        self.grow_bytes = (self.grow_bytes * 2).min(options.grow_bytes_max);
+        Ok(())
+    }
+
+    /// Ends the segment that was appended to: durable, without zeros at its end.
+    fn seal(&mut self, log: &Log) -> io::Result<()> {
+        let Some(file) = self.file.take() else { return Ok(()) };
+        let end = log.lock().written.1;
+        if end.segment == self.segment && self.written_to > end.offset {
+            file.set_len(end.offset)?;
+        }
+        if self.unsynced {
+            file.sync_data()?;
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+
+    /// Gives back what was written ahead: a quiet account does not own zeros.
+    pub(crate) fn trim(&mut self, end: Place) {
+        if let Some(file) = self.file.take()
+            && end.segment == self.segment
+            && self.written_to > end.offset
+            && let Err(error) = file.set_len(end.offset)
+        {
+            tracing::warn!(%error, "cannot trim a segment");
+        }
+    }
+}
+
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Makes an empty log segment in `dir`. It has its name only when it is whole and durable.
+pub(crate) fn make_segment(
+    shared: &Shared,
+    dir: &str,
+    header: &Segment,
+) -> io::Result<Arc<dyn File>> {
+    let name = crate::frame::file_name(header.number, header.kind);
+    let (temporary, path) = (format!("{dir}/{name}.tmp"), format!("{dir}/{name}"));
+    let disk = &shared.disk;
+    let file = match disk.open(&temporary, Open::New) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            disk.remove(&temporary)?;
+            disk.open(&temporary, Open::New)?
+        }
+        other => other?,
+    };
+    file.write_at(&header.encode(), 0)?;
+    file.sync_data()?;
+    disk.rename(&temporary, &path)?;
+    disk.sync_dir(dir)?;
+    Ok(file)
+}

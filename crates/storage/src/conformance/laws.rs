@@ -1,0 +1,362 @@
+//! The laws that need no failing disk. Each is a test of its own in every engine.
+
+use base::{ModSeq, SystemFlag, Uid, UidSet};
+use bytes::Bytes;
+use mailbox::{Content, Position, Record};
+
+use super::{
+    Subject, account, appended, batch, block_on, commit, flagged, inbox, message, positions,
+    read_all, stage, stream,
+};
+use crate::{CommitError, Durability, Error, Storage};
+
+fn seq(n: u64) -> ModSeq {
+    ModSeq::ZERO.plus(n)
+}
+
+/// Appends a message after `expected`; where it is.
+fn append(storage: &dyn Storage, n: u8, expected: u64, bytes: &[u8]) -> Position {
+    let staged = vec![stage(storage, account(n), bytes).expect("staged")];
+    let records = vec![appended(1, &staged)];
+    let entries = commit(storage, account(n), seq(expected), batch(records, staged));
+    positions(&entries.expect("committed"))[0]
+}
+
+/// An account exists from creation to removal, and one made again is empty.
+pub fn accounts_come_and_go(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    assert_eq!(block_on(storage.accounts()).expect("list"), []);
+    for n in [3, 1, 2] {
+        block_on(storage.create(account(n))).expect("created");
+    }
+    assert!(matches!(block_on(storage.create(account(1))), Err(Error::AccountExists)));
+    let at = append(&*storage, 1, 0, b"gone soon");
+    drop(storage);
+    subject.reopen();
+    let storage = subject.storage();
+    assert_eq!(block_on(storage.accounts()).expect("list"), [account(1), account(2), account(3)]);
+    block_on(storage.remove(account(1))).expect("removed");
+    assert!(matches!(block_on(storage.remove(account(1))), Err(Error::NoAccount)));
+    assert!(matches!(block_on(storage.head(account(1))), Err(Error::NoAccount)));
+    assert!(matches!(block_on(storage.message(account(1), at)), Err(Error::NoAccount)));
+    let refused = commit(&*storage, account(1), seq(1), batch(vec![inbox()], Vec::new()));
+    assert!(matches!(refused, Err(CommitError::Storage(Error::NoAccount))));
+    drop(storage);
+    subject.reopen();
+    let storage = subject.storage();
+    assert_eq!(block_on(storage.accounts()).expect("list"), [account(2), account(3)]);
+    block_on(storage.create(account(1))).expect("created again");
+    assert_eq!(block_on(storage.head(account(1))).expect("head"), ModSeq::ZERO);
+    assert!(block_on(storage.message(account(1), at)).is_err());
+}
+
+/// Law 1: only at the head; a conflict says where that is, and what is newer can be read.
+pub fn a_commit_is_conditional(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    block_on(storage.create(account(1))).expect("created");
+    let one = || batch(vec![inbox()], Vec::new());
+    commit(&*storage, account(1), seq(0), one()).expect("committed");
+    for wrong in [0, 2, 100] {
+        let refused = commit(&*storage, account(1), seq(wrong), one());
+        assert!(
+            matches!(refused, Err(CommitError::Conflict { head }) if head == seq(1)),
+            "{wrong}"
+        );
+    }
+    assert_eq!(block_on(storage.head(account(1))).expect("head"), seq(1));
+    let newer = block_on(storage.read(account(1), seq(0), 10)).expect("read");
+    assert_eq!(newer.len(), 1);
+    let flag = flagged(UidSet::range(Uid::MIN, Uid::MAX), SystemFlag::Seen);
+    let entries = commit(&*storage, account(1), seq(1), batch(vec![flag.clone()], Vec::new()));
+    let entries = entries.expect("committed");
+    assert_eq!((entries[0].at, &*entries[0].record), (seq(2), &flag));
+    drop(storage);
+    subject.reopen();
+    let storage = subject.storage();
+    assert_eq!(block_on(storage.head(account(1))).expect("head"), seq(2));
+    assert_eq!(read_all(&*storage, account(1)).expect("read")[1], entries[0]);
+}
+
+/// Law 1: a batch that names what is not staged is refused whole.
+pub fn a_refused_commit_changes_nothing(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    block_on(storage.create(account(1))).expect("created");
+    let staged = vec![stage(&*storage, account(1), b"one").expect("staged")];
+    let mut wrong = appended(1, &staged);
+    if let Record::Appended { messages, .. } = &mut wrong {
+        messages[0].content = Content::Staged(1);
+    }
+    let refused = commit(&*storage, account(1), seq(0), batch(vec![inbox(), wrong], staged));
+    assert!(matches!(refused, Err(CommitError::Storage(_))));
+    assert_eq!(block_on(storage.head(account(1))).expect("head"), seq(0));
+    assert_eq!(read_all(&*storage, account(1)).expect("read"), []);
+    commit(&*storage, account(1), seq(0), batch(vec![inbox()], Vec::new())).expect("committed");
+}
+
+/// Law 3: every limit and every beginning, before and after a restart.
+pub fn reads_are_gapless(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    block_on(storage.create(account(1))).expect("created");
+    let mut head = 0;
+    for count in [1u32, 3, 1, 5, 2, 8, 1, 1] {
+        let uids = (0..count).map(|n| UidSet::range(Uid::MIN, Uid::new(n + 1).expect("not 0")));
+        let records: Vec<_> = uids.map(|uids| flagged(uids, SystemFlag::Seen)).collect();
+        let entries = commit(&*storage, account(1), seq(head), batch(records, Vec::new()));
+        head += entries.expect("committed").len() as u64;
+    }
+    drop(storage);
+    for _ in 0..2 {
+        let storage = subject.storage();
+        let all = read_all(&*storage, account(1)).expect("read");
+        assert_eq!(all.len() as u64, head);
+        for after in 0..=head {
+            for limit in [0, 1, 2, 5, 100] {
+                let read = block_on(storage.read(account(1), seq(after), limit)).expect("read");
+                let from = after as usize;
+                assert_eq!(read, all[from..all.len().min(from + limit)], "{after} {limit}");
+            }
+        }
+        drop(storage);
+        subject.reopen();
+    }
+}
+
+const SIZES: [usize; 12] =
+    [0, 1, 31, 100, 127, 128, 4096, 20_000, 65_536, 65_537, 262_144, 300_001];
+
+/// Law 4: any bytes, any size, before and after a restart and without caches.
+pub fn messages_come_back_byte_for_byte(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    block_on(storage.create(account(1))).expect("created");
+    let mut kept = Vec::new();
+    for (n, size) in (0..).zip(SIZES.into_iter().chain(SIZES.map(|size| size + 1))) {
+        let bytes = message(n, size);
+        let at = append(&*storage, 1, n, &bytes);
+        assert_eq!(block_on(storage.message(account(1), at)).expect("message"), bytes);
+        kept.push((at, bytes));
+    }
+    drop(storage);
+    for round in 0..3 {
+        let storage = subject.storage();
+        for (at, bytes) in &kept {
+            assert_eq!(&block_on(storage.message(account(1), *at)).expect("message"), bytes);
+            assert_eq!(&stream(&*storage, account(1), *at).expect("stream"), bytes);
+        }
+        let nowhere = Position { segment: 77, offset: 1024, stored_bytes: 100 };
+        assert!(block_on(storage.message(account(1), nowhere)).is_err());
+        drop(storage);
+        if round == 0 { subject.reopen() } else { subject.lose_caches() }
+    }
+}
+
+/// Law 4 for what does not fit into memory: any piece of it can be had.
+pub fn large_messages_stream(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    block_on(storage.create(account(1))).expect("created");
+    let sizes = [1 << 20, (1 << 20) + 1, 2_000_000];
+    let mut kept = Vec::new();
+    for (n, size) in (0..).zip(sizes) {
+        let bytes = message(n, size);
+        kept.push((append(&*storage, 1, n, &bytes), bytes));
+    }
+    drop(storage);
+    subject.reopen();
+    let storage = subject.storage();
+    for (at, bytes) in &kept {
+        assert_eq!(&block_on(storage.message(account(1), *at)).expect("message"), bytes);
+        assert_eq!(&stream(&*storage, account(1), *at).expect("stream"), bytes);
+        for skip in [0, 1, 262_143, 262_144, 262_145, 1_000_000, 1 << 20, u64::MAX] {
+            let rest = block_on(async {
+                let mut outgoing = storage.open(account(1), *at).await?;
+                assert_eq!(outgoing.size(), bytes.len() as u64);
+                let first = outgoing.next().await?.expect("not empty");
+                outgoing.skip(skip).await?;
+                let mut rest = Vec::new();
+                while let Some(piece) = outgoing.next().await? {
+                    rest.extend_from_slice(&piece);
+                }
+                Ok::<_, Error>((first, rest))
+            });
+            let (first, rest) = rest.expect("read");
+            let from = (first.len() as u64).saturating_add(skip).min(bytes.len() as u64);
+            assert_eq!(first, bytes[..first.len()]);
+            assert!(rest == bytes[from as usize..], "skip {skip}");
+        }
+    }
+}
+
+/// Laws 1 and 4: many messages in one batch, small and large, some staged for nothing.
+pub fn a_batch_holds_many_messages(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    block_on(storage.create(account(1))).expect("created");
+    let sizes = [10, 1_200_000, 0, 30_000, 1_100_000, 5];
+    let bodies: Vec<Bytes> = (0..).zip(sizes).map(|(n, size)| message(n, size)).collect();
+    let staged = bodies.iter().map(|bytes| stage(&*storage, account(1), bytes));
+    let staged: Vec<_> = staged.collect::<Result<_, _>>().expect("staged");
+    let record = appended(1, &staged);
+    let entries = commit(&*storage, account(1), seq(0), batch(vec![inbox(), record], staged));
+    let entries = entries.expect("committed");
+    drop(storage);
+    subject.reopen();
+    let storage = subject.storage();
+    assert_eq!(read_all(&*storage, account(1)).expect("read"), entries);
+    for (at, bytes) in positions(&entries).into_iter().zip(&bodies) {
+        assert_eq!(&block_on(storage.message(account(1), at)).expect("message"), bytes);
+    }
+}
+
+/// Law 5: what is staged and dropped leaves nothing that hurts, whatever its size.
+pub fn what_no_record_names_vanishes(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    block_on(storage.create(account(1))).expect("created");
+    for size in [0, 10, 1_500_000] {
+        drop(stage(&*storage, account(1), &message(4, size)).expect("staged"));
+        let mut half = block_on(storage.incoming(account(1), Some(u64::MAX))).expect("incoming");
+        block_on(half.write(&message(6, size))).expect("written");
+        drop(half);
+        let staged = vec![stage(&*storage, account(1), &message(8, size)).expect("staged")];
+        let record = appended(1, &staged);
+        let refused = commit(&*storage, account(1), seq(99), batch(vec![record], staged));
+        assert!(matches!(refused, Err(CommitError::Conflict { .. })));
+    }
+    assert_eq!(block_on(storage.head(account(1))).expect("head"), seq(0));
+    drop(storage);
+    subject.reopen();
+    let storage = subject.storage();
+    let at = append(&*storage, 1, 0, b"kept");
+    assert_eq!(block_on(storage.message(account(1), at)).expect("message"), &b"kept"[..]);
+}
+
+/// Laws 1 and 2: commits that wait together get their places in order, and all arrive.
+pub fn waiting_commits_keep_their_order(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    block_on(storage.create(account(1))).expect("created");
+    let (mut entries, mut waiting) = (Vec::new(), Vec::new());
+    for n in 0..40u64 {
+        let staged = vec![stage(&*storage, account(1), &message(n, 500)).expect("staged")];
+        let record = appended(n as u32 + 1, &staged);
+        let pending = storage.commit(account(1), seq(n), batch(vec![record], staged));
+        let pending = block_on(pending).expect("has its place");
+        entries.extend(pending.entries);
+        waiting.push(pending.durable);
+    }
+    // A conflict tells of what waits, and a read waits for it.
+    let refused = commit(&*storage, account(1), seq(39), batch(vec![inbox()], Vec::new()));
+    assert!(matches!(refused, Err(CommitError::Conflict { head }) if head == seq(40)));
+    for (n, (at, durable)) in (0..).zip(positions(&entries).into_iter().zip(waiting)) {
+        let bytes = block_on(storage.message(account(1), at)).expect("message");
+        assert_eq!(bytes, message(n, 500));
+        block_on(durable).expect("durable");
+    }
+    assert_eq!(read_all(&*storage, account(1)).expect("read"), entries);
+    drop(storage);
+    subject.reopen();
+    assert_eq!(read_all(&*subject.storage(), account(1)).expect("read"), entries);
+}
+
+/// Lazy commits answer at once and keep their order among the others; a clean stop keeps them.
+pub fn lazy_commits_keep_their_place(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    block_on(storage.create(account(1))).expect("created");
+    let mut entries = Vec::new();
+    for n in 0..9 {
+        let uids = UidSet::range(Uid::MIN, Uid::new(n as u32 + 1).expect("not 0"));
+        let mut batch = batch(vec![flagged(uids, SystemFlag::Seen)], Vec::new());
+        if n % 3 != 1 {
+            batch.durability = Durability::Lazy;
+        }
+        entries.extend(commit(&*storage, account(1), seq(n), batch).expect("committed"));
+    }
+    assert_eq!(read_all(&*storage, account(1)).expect("read"), entries);
+    drop(storage);
+    subject.reopen();
+    assert_eq!(read_all(&*subject.storage(), account(1)).expect("read"), entries);
+}
+
+/// Law 6: the newest is found, an older one does not replace it, losing it loses nothing.
+pub fn snapshots_are_disposable(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    block_on(storage.create(account(1))).expect("created");
+    assert_eq!(block_on(storage.load_snapshot(account(1))).expect("load"), None);
+    let mut entries = Vec::new();
+    for n in 0..6 {
+        let records = vec![flagged(UidSet::new(), SystemFlag::Seen)];
+        let done = commit(&*storage, account(1), seq(n), batch(records, Vec::new()));
+        entries.extend(done.expect("committed"));
+    }
+    for (at, bytes) in [(2, "two"), (5, "five"), (4, "four")] {
+        let saved = storage.save_snapshot(account(1), seq(at), Bytes::from(bytes));
+        block_on(saved).expect("saved");
+    }
+    drop(storage);
+    let five = Some((seq(5), Bytes::from("five")));
+    for round in 0..3 {
+        let storage = subject.storage();
+        let found = block_on(storage.load_snapshot(account(1))).expect("load");
+        assert!(found == five || round == 2, "{found:?}");
+        assert_eq!(read_all(&*storage, account(1)).expect("read"), entries);
+        drop(storage);
+        if round == 0 { subject.reopen() } else { subject.lose_caches() }
+    }
+}
+
+/// Law 6: each position has its own or none, in any order, again and again.
+pub fn summaries_are_disposable(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    block_on(storage.create(account(1))).expect("created");
+    let at: Vec<_> = (0..30).map(|n| append(&*storage, 1, n, &message(n, 300))).collect();
+    let summary = |n: usize| Bytes::from(format!("summary {n}").repeat(n * 20));
+    let put = |wanted: &[usize]| {
+        let new = wanted.iter().map(|&n| (at[n], summary(n))).collect();
+        block_on(storage.put_summaries(account(1), new)).expect("put");
+    };
+    put(&(0..10).collect::<Vec<_>>());
+    put(&[25, 12, 19]);
+    put(&[3, 12, 29]);
+    let expected = |n: usize| (n < 10 || [25, 12, 19, 29].contains(&n)).then(|| summary(n));
+    let check = |storage: &dyn Storage, lost: bool| {
+        let order: Vec<usize> = (0..30).rev().chain([3, 3, 29]).collect();
+        let wanted = order.iter().map(|&n| at[n]).collect();
+        let found = block_on(storage.summaries(account(1), wanted)).expect("summaries");
+        assert_eq!(found.len(), order.len());
+        for (n, found) in order.into_iter().zip(found) {
+            assert!(found == expected(n) || (lost && found.is_none()), "{n}: {found:?}");
+        }
+    };
+    check(&*storage, false);
+    drop(storage);
+    subject.reopen();
+    check(&*subject.storage(), false);
+    subject.lose_caches();
+    check(&*subject.storage(), true);
+    let again = subject.storage();
+    block_on(again.put_summaries(account(1), vec![(at[3], summary(3))])).expect("put again");
+    drop(again);
+    check(&*subject.storage(), true);
+    for (n, &at) in at.iter().enumerate() {
+        let bytes = block_on(subject.storage().message(account(1), at)).expect("message");
+        assert_eq!(bytes, message(n as u64, 300));
+    }
+}
+
+/// Law 7: the same operations in two accounts, and neither sees the other.
+pub fn accounts_are_apart(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    for n in [1, 2] {
+        block_on(storage.create(account(n))).expect("created");
+    }
+    let one = append(&*storage, 1, 0, b"of the first account");
+    assert_eq!(block_on(storage.head(account(2))).expect("head"), seq(0));
+    let two = append(&*storage, 2, 0, b"OF THE OTHER account");
+    let snapshot = storage.save_snapshot(account(1), seq(1), Bytes::from("one"));
+    block_on(snapshot).expect("saved");
+    assert_eq!(block_on(storage.load_snapshot(account(2))).expect("load"), None);
+    drop(storage);
+    subject.reopen();
+    let storage = subject.storage();
+    let read = |n, at| block_on(storage.message(account(n), at)).expect("message");
+    assert_eq!(read(1, one), &b"of the first account"[..]);
+    assert_eq!(read(2, two), &b"OF THE OTHER account"[..]);
+    block_on(storage.remove(account(1))).expect("removed");
+    assert_eq!(read(2, two), &b"OF THE OTHER account"[..]);
+}
