@@ -118,12 +118,7 @@ impl Delivery {
             Spool::TooLarge => recipients.iter().map(|_| Err(Error::TooLarge)).collect(),
             Spool::Streaming(streams) => {
                 // Together: accounts sync in parallel.
-                let copies = streams.into_iter().map(|stream| async move {
-                    match stream {
-                        Ok(receiving) => receiving.finish().await,
-                        Err(error) => Err(error),
-                    }
-                });
+                let copies: Vec<_> = streams.into_iter().map(finish_one).collect();
                 stream::iter(copies).buffered(COPIES_AT_ONCE).collect().await
             }
             Spool::Memory(body) => {
@@ -137,6 +132,7 @@ impl Delivery {
                     };
                     copy.deliver()
                 });
+                let copies: Vec<_> = copies.collect();
                 stream::iter(copies).buffered(COPIES_AT_ONCE).collect().await
             }
         }
@@ -167,6 +163,10 @@ async fn begin(store: &dyn Store, recipient: &Recipient, trace: &Trace, body: Op
     let mut receiving = store.begin(account, recipient.detail.as_deref(), hint).await?;
     receiving.write(fields.as_bytes()).await?;
     Ok(receiving)
+}
+
+async fn finish_one(stream: Stream) -> Result<Delivered, Error> {
+    stream?.finish().await
 }
 
 /// One recipient's failure is not the others'.

@@ -240,6 +240,48 @@ impl imap::Transport for Link {
     }
 }
 
+/// A link as LMTP sees it, with the news that the server stops.
+pub(crate) struct LmtpLink {
+    pub(crate) link: Link,
+    pub(crate) stop: imap::Stop,
+}
+
+impl lmtp::Transport for LmtpLink {
+    async fn read(
+        &mut self,
+        into: &mut BytesMut,
+        patience: Duration,
+    ) -> io::Result<lmtp::Received> {
+        tokio::select! {
+            received = self.link.receive(into, patience) => Ok(match received? {
+                Received::Bytes => lmtp::Received::Bytes,
+                Received::Eof => lmtp::Received::Eof,
+                Received::TimedOut => lmtp::Received::TimedOut,
+            }),
+            () = self.stop.wait() => Ok(lmtp::Received::Stopping),
+        }
+    }
+
+    async fn write(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.link.send(vec![bytes]).await
+    }
+
+    fn remote(&self) -> Option<IpAddr> {
+        match self.link.stream {
+            Stream::Unix(_) => None,
+            _ => Some(self.link.remote),
+        }
+    }
+
+    fn is_tls(&self) -> bool {
+        self.link.tls.is_some()
+    }
+
+    async fn shutdown(&mut self) {
+        self.link.end().await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

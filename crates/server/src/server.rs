@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin;
 use crate::counter::{Counter, Full, Registry};
-use crate::link::{Link, LinkOptions};
+use crate::link::{Link, LinkOptions, LmtpLink};
 use crate::listener::{Accepted, BindError, Listener};
 use crate::node::{Node, OpenError};
 use crate::tls::{self, Acceptor};
@@ -77,6 +77,7 @@ pub struct Handle {
 struct Shared {
     node: Arc<Node>,
     imap: Arc<imap::Shared>,
+    lmtp: lmtp::Host,
     counter: Arc<Counter>,
     link: LinkOptions,
 }
@@ -108,6 +109,7 @@ impl Server {
         let counter = Counter::new(settings.limits.clone());
         let shared = Arc::new(Shared {
             imap: Arc::new(imap_shared(&node, &counter)),
+            lmtp: lmtp_host(&node),
             link: LinkOptions {
                 acceptor: acceptor.clone(),
                 plaintext_from_loopback: settings.plaintext_from_loopback,
@@ -198,6 +200,19 @@ fn imap_shared(node: &Node, counter: &Arc<Counter>) -> imap::Shared {
     }
 }
 
+fn lmtp_host(node: &Node) -> lmtp::Host {
+    let limits = node.settings().limits.clone();
+    let clock: Arc<dyn account::Clock> = Arc::clone(node.system()) as _;
+    let accounts = Arc::clone(node.accounts());
+    lmtp::Host {
+        name: node.settings().host_name.clone(),
+        authenticator: Arc::new(node.authenticator().clone()),
+        store: Arc::new(lmtp::Mailboxes::new(accounts, Arc::clone(&clock), limits.clone())),
+        clock,
+        limits,
+    }
+}
+
 async fn accept_all(
     listener: Listener,
     protocol: Protocol,
@@ -250,7 +265,12 @@ async fn connection(accepted: Accepted, protocol: Protocol, shared: Arc<Shared>)
         Protocol::Imap | Protocol::Imaps => {
             imap::serve(link, Arc::clone(&shared.imap)).await;
         }
-        Protocol::Lmtp => {}
+        Protocol::Lmtp => {
+            let link = LmtpLink { link, stop: shared.imap.stop.clone() };
+            if let Err(error) = lmtp::serve(&shared.lmtp, link).await {
+                tracing::info!(%remote, %error, "LMTP connection lost");
+            }
+        }
     }
     drop(admitted);
 }
