@@ -236,7 +236,6 @@ impl Player<'_> {
                 }
                 Ok(())
             }
-            Step::Closed => self.step(step),
             _ => {
                 if !self.current.is_empty() {
                     let rest = self.rest();
