@@ -6,15 +6,19 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use common::Server;
 use testkit::executor::Task;
 use testkit::{Pipe, Subject, play};
+use wire::reply::{Data, Reply};
+use wire::response::Encoding;
 
 struct Sessions {
     server: Server,
+    /// What each session has enabled, as far as it changes what it may be sent.
+    encodings: HashMap<String, Encoding>,
 }
 
 impl Subject for Sessions {
@@ -32,6 +36,19 @@ impl Subject for Sessions {
                 vec![format!("x LOGIN {user} secret"), format!("x SELECT {mailbox}")]
             }
         }
+    }
+
+    /// Every byte sent parses under the grammar of what the client has enabled.
+    fn check(&mut self, session: &str, response: &[u8]) -> Result<(), String> {
+        let encoding = self.encodings.entry(session.to_owned()).or_default();
+        let reply =
+            wire::parse::response(response, *encoding).map_err(|error| error.to_string())?;
+        if let Reply::Untagged(Data::Enabled(names)) = &reply {
+            let has = |name| names.iter().any(|enabled| enabled == name);
+            encoding.rev2 |= has("IMAP4rev2");
+            encoding.utf8 |= encoding.rev2 || has("UTF8=ACCEPT");
+        }
+        Ok(())
     }
 
     fn act(&mut self, words: &[&str], message: &dyn Fn(&str) -> Vec<u8>) -> Task<'static> {
@@ -86,7 +103,7 @@ fn every_transcript() {
         }
         let played = std::panic::catch_unwind(|| {
             let server = Server::for_transcripts(&overrides(&path));
-            play(&path, &mut Sessions { server });
+            play(&path, &mut Sessions { server, encodings: HashMap::new() });
         });
         if played.is_err() {
             failed.push(name);

@@ -28,12 +28,12 @@ pub trait Subject {
         panic!("nobody can do {words:?}")
     }
 
-    /// Whether one complete response of the server, with its line ending and literals, is in order.
+    /// Whether one complete response to a session, with its line ending and literals, is in order.
     ///
     /// # Errors
     /// Says what is wrong with it.
-    fn check(&self, response: &[u8]) -> Result<(), String> {
-        let _ = response;
+    fn check(&mut self, session: &str, response: &[u8]) -> Result<(), String> {
+        let _ = (session, response);
         Ok(())
     }
 }
@@ -109,14 +109,16 @@ impl Player<'_> {
     /// Runs everything until nothing moves, and takes what was said.
     fn run(&mut self) -> Result<(), String> {
         self.executor.run();
-        for session in self.sessions.values_mut() {
+        for (name, session) in &mut self.sessions {
             let bytes = session.peer.receive();
             session.output.extend_from_slice(&bytes);
             session.unchecked.extend_from_slice(&bytes);
             let mut done = 0;
             while let Some(length) = response_length(&session.unchecked[done..]) {
                 let response = &session.unchecked[done..done + length];
-                self.subject.check(response).map_err(|why| format!("{why}: {}", show(response)))?;
+                self.subject
+                    .check(name, response)
+                    .map_err(|why| format!("{why}: {}", show(response)))?;
                 done += length;
             }
             session.unchecked.drain(..done);

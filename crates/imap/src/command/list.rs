@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mailbox::Account;
-use wire::command::{List, ListReturn, ListSelect};
+use wire::command::{List, ListSelect};
 use wire::response::{ListAttribute, Untagged};
 use wire::value::{MailboxName, StatusItem};
 
@@ -38,10 +38,15 @@ pub async fn run(cx: &mut Authenticated<'_>, args: List) -> Result<Done, No> {
         .take(PATTERNS_MAX)
         .map(|pattern| Pattern::new(&args.reference, pattern))
         .collect();
+    // The grammar has room for one of them: `\NonExistent` says more to those who know RFC 5258.
+    let absent = match args.extended || cx.client.enabled.rev2 {
+        true => ListAttribute::NonExistent,
+        false => ListAttribute::NoSelect,
+    };
     let state = cx.live.state();
     for (name, found) in select(&state, &patterns, args.select) {
         cx.out.untagged(&Untagged::List {
-            attributes: attributes(&state, name, &found, args.select, &args.returns),
+            attributes: attributes(&state, name, &found, &args, absent),
             mailbox: MailboxName(name.to_owned()),
             child_info_subscribed: found.child_info,
             old_name: None,
@@ -135,16 +140,15 @@ fn attributes(
     account: &Account,
     name: &str,
     found: &Found,
-    select: ListSelect,
-    returns: &ListReturn,
+    args: &List,
+    absent: ListAttribute,
 ) -> Vec<ListAttribute> {
     let info = account.find(name);
     let mut attributes = Vec::new();
     if info.is_none() {
-        // `\NonExistent` says it all to those who know RFC 5258; the others need `\Noselect`.
-        attributes.extend([ListAttribute::NonExistent, ListAttribute::NoSelect]);
+        attributes.push(absent);
     }
-    if (select.subscribed || returns.subscribed) && account.is_subscribed(name) {
+    if (args.select.subscribed || args.returns.subscribed) && account.is_subscribed(name) {
         attributes.push(ListAttribute::Subscribed);
     }
     attributes.push(match found.has_children {
