@@ -207,11 +207,10 @@ impl Folds {
         let Some(in_flight) = &mut newest.in_flight else { return Ok(Vec::new()) };
         let outcome = (&mut in_flight.commit).await;
         let Some(in_flight) = newest.in_flight.take() else { return Ok(Vec::new()) };
-        let Pending { entries, durable } = outcome.inspect_err(|error| match error {
-            CommitError::Storage(error @ (Error::Failed(_) | Error::NoAccount)) => {
+        let Pending { entries, durable } = outcome.inspect_err(|error| {
+            if let CommitError::Storage(error @ (Error::Failed(_) | Error::NoAccount)) = error {
                 self.end_with(error.clone());
             }
-            _ => {}
         })?;
         match in_flight.fold {
             Some(fold) => newest.fold = fold,

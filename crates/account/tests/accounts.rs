@@ -1,4 +1,5 @@
 //! Which accounts are in memory, and how they come there.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Commits: decided on the newest fold, seen when durable, right whatever is cut short.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Names, and what an account refuses.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! The fold against a naive model: every record does what its documentation says, on columns, counts
 //! and snapshots alike.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

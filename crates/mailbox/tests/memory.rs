@@ -1,5 +1,6 @@
 //! A mailbox of a million messages stays below 100 bytes a message, and changes without a copy of
 //! everything.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

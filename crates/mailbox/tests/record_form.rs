@@ -1,4 +1,5 @@
 //! The binary form of records: every record comes back as it was, and nothing else is accepted.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Invariant 4: a client that believes only what it was told equals the fold after a sync that may
 //! tell expunges, whatever happened meanwhile and whenever it was told.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -50,7 +50,10 @@ pub fn step<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 
 /// Something that is awaited until the test opens it.
 #[derive(Clone, Default)]
-pub struct Gate(Arc<Mutex<(Option<Result<(), Error>>, Vec<Waker>)>>);
+pub struct Gate(Arc<Mutex<Opened>>);
+
+/// How it was opened, and who waits for that.
+type Opened = (Option<Result<(), Error>>, Vec<Waker>);
 
 impl Gate {
     pub fn open(&self, how: Result<(), Error>) {
