@@ -79,11 +79,8 @@ fn command(client: &Client, op: &Op) -> Option<(String, Effect)> {
             let list = flags.iter().cloned().collect::<Vec<_>>().join(" ");
             let sign = if *mode == '=' { String::new() } else { mode.to_string() };
             let dot = if *silent { ".SILENT" } else { "" };
-            let effect = if *silent {
-                Effect::Stored { seqs, mode: *mode, flags }
-            } else {
-                Effect::Nothing
-            };
+            let effect =
+                if *silent { Effect::Stored { seqs, mode: *mode, flags } } else { Effect::Nothing };
             (format!("{}STORE {set} {sign}FLAGS{dot} ({list})", prefix(*uid)), effect)
         }
         Op::Expunge => ("EXPUNGE".to_owned(), Effect::Nothing),
@@ -96,12 +93,14 @@ fn command(client: &Client, op: &Op) -> Option<(String, Effect)> {
             let set = numbered(*uid, set)?.0;
             (format!("{}MOVE {set} {target}", prefix(*uid)), Effect::Nothing)
         }
-        Op::Fetch { uid, set } => {
-            (format!("{}FETCH {} (UID FLAGS)", prefix(*uid), numbered(*uid, set)?.0), Effect::Nothing)
-        }
-        Op::FetchSeen { set } => {
-            (format!("FETCH {} BODY[TEXT]<0.0>", numbered(false, set)?.0).replace("<0.0>", "<9.1>"), Effect::Nothing)
-        }
+        Op::Fetch { uid, set } => (
+            format!("{}FETCH {} (UID FLAGS)", prefix(*uid), numbered(*uid, set)?.0),
+            Effect::Nothing,
+        ),
+        Op::FetchSeen { set } => (
+            format!("FETCH {} BODY[TEXT]<0.0>", numbered(false, set)?.0).replace("<0.0>", "<9.1>"),
+            Effect::Nothing,
+        ),
         Op::Search { uid, flag } => {
             let key = ["SEEN", "DELETED", "FLAGGED", "KEYWORD $Work", "KEYWORD NonJunk"];
             (format!("{}SEARCH {}", prefix(*uid), key[usize::from(*flag)]), Effect::Nothing)
@@ -124,7 +123,8 @@ impl Naive {
     }
 
     fn copy(&mut self, uids: &BTreeSet<u32>) {
-        let copied: Vec<_> = self.messages.iter().filter(|m| uids.contains(&m.0)).cloned().collect();
+        let copied: Vec<_> =
+            self.messages.iter().filter(|m| uids.contains(&m.0)).cloned().collect();
         copied.into_iter().for_each(|(_, flags)| self.add(flags));
     }
 
@@ -248,14 +248,19 @@ impl World {
         for at in 0..self.clients.len() {
             assert!(self.run(at, "NOOP"));
             self.learn(at);
-            assert_eq!(self.clients[at].believed(), truth, "session {at}:\n{}", self.clients[at].log());
+            assert_eq!(
+                self.clients[at].believed(),
+                truth,
+                "session {at}:\n{}",
+                self.clients[at].log()
+            );
         }
         truth
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn told_in_order(ops in prop::collection::vec((0..SESSIONS, op()), 1..40)) {

@@ -175,6 +175,13 @@ impl View {
         events
     }
 
+    /// Whether there are keywords that were not told, which count as told from here on: flags are
+    /// defined before messages are shown with them.
+    pub fn take_new_keywords(&mut self) -> bool {
+        let known = self.mailbox.keywords().len();
+        std::mem::replace(&mut self.keywords_told, known) != known
+    }
+
     fn tell_ghosts(&mut self) -> Event {
         let ghosts = std::mem::take(&mut self.ghosts);
         Event::Expunged {

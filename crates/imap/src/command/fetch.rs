@@ -6,7 +6,6 @@
 //! A message expunged by another session is answered as long as the client numbers it
 //! (RFC 2180 §4.1.1). One that cannot be read is left out, and the command ends with NO.
 
-mod decode;
 mod fields;
 mod items;
 mod plan;
@@ -29,6 +28,7 @@ use self::plan::Plan;
 use super::store;
 use crate::context::Selected;
 use crate::error::{Done, No};
+use crate::sync;
 
 /// Messages that are looked up together.
 const GROUP_MESSAGES: usize = 64;
@@ -43,6 +43,9 @@ pub async fn run(cx: &mut Selected<'_>, args: Fetch) -> Result<Done, No> {
         cx.enable_condstore();
     }
     cx.absorb();
+    if plan.shows_flags && cx.mailbox.view.take_new_keywords() {
+        sync::flags_of_mailbox(cx.mailbox, &mut cx.out);
+    }
     let mut targets = cx.resolve(&args.set, args.numbering)?;
     if let Some(since) = args.changed_since {
         if args.vanished {

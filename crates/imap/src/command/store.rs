@@ -151,6 +151,9 @@ async fn answer(cx: &mut Selected<'_>, args: &Store, outcome: &Outcome) -> Resul
     let enabled = cx.client.enabled;
     let with_uid =
         args.numbering == Numbering::Uid || enabled.condstore || enabled.qresync || enabled.rev2;
+    if cx.mailbox.view.take_new_keywords() {
+        sync::flags_of_mailbox(cx.mailbox, &mut cx.out);
+    }
     for uid in outcome.passed.union(&outcome.failed).iter() {
         let flags = !args.silent || outcome.failed.contains(uid);
         let mod_seq = enabled.condstore

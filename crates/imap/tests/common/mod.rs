@@ -15,6 +15,7 @@ use base::{AccountId, DateTime, Flags, Limits};
 use bytes::{Bytes, BytesMut};
 use imap::context::Uncounted;
 use imap::{Received, Settings, Shared, Stop, Transport};
+use storage::Storage;
 use storage::memory::Memory;
 use testkit::{Pipe, Read, block_on};
 
@@ -158,8 +159,13 @@ pub struct Server {
 
 impl Server {
     pub fn new(limits: Limits, settings: Settings) -> Self {
+        Self::over(Arc::new(Memory::new()), limits, settings)
+    }
+
+    /// A server over some storage.
+    pub fn over(storage: Arc<dyn Storage>, limits: Limits, settings: Settings) -> Self {
         let clock = Arc::new(Hand(AtomicI64::new(NOW * 1000)));
-        let accounts = Accounts::new(Arc::new(Memory::new()), clock.clone(), limits.clone());
+        let accounts = Accounts::new(storage, clock.clone(), limits.clone());
         for name in ["alice", "bob", "user/shared"] {
             let account = identity(name).expect("a known user").account;
             block_on(accounts.create(account)).expect("memory has room");

@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use testkit::Peer;
 
-/// What a client may conclude from a tagged OK.
+/// What a client may conclude by itself.
 #[derive(Clone, Debug)]
-pub enum Effect {
+pub(crate) enum Effect {
     Nothing,
     /// A silent STORE worked on these.
-    Stored { seqs: Vec<usize>, mode: char, flags: BTreeSet<String> },
+    Stored {
+        seqs: Vec<usize>,
+        mode: char,
+        flags: BTreeSet<String>,
+    },
 }
 
 /// What it believes of one message.
@@ -19,11 +23,11 @@ struct Known {
     flags: Option<BTreeSet<String>>,
 }
 
-pub struct Client {
+pub(crate) struct Client {
     peer: Peer,
     input: Vec<u8>,
     messages: Vec<Known>,
-    waiting: VecDeque<(String, Effect)>,
+    waiting: VecDeque<String>,
     results: VecDeque<bool>,
     found: Vec<u32>,
     tags: usize,
@@ -31,13 +35,13 @@ pub struct Client {
 }
 
 /// Flags of a parenthesized list, without `\Recent`.
-pub fn flags_of(list: &str) -> BTreeSet<String> {
+pub(crate) fn flags_of(list: &str) -> BTreeSet<String> {
     let words = list.trim_matches(|c| c == '(' || c == ')').split_whitespace();
     words.filter(|word| *word != "\\Recent").map(str::to_owned).collect()
 }
 
 impl Client {
-    pub fn new(peer: Peer) -> Self {
+    pub(crate) fn new(peer: Peer) -> Self {
         Self {
             peer,
             input: Vec::new(),
@@ -50,25 +54,27 @@ impl Client {
         }
     }
 
-    pub fn log(&self) -> &str {
+    pub(crate) fn log(&self) -> &str {
         &self.log
     }
 
-    pub fn send(&mut self, command: &str, effect: Effect) {
+    pub(crate) fn send(&mut self, command: &str, effect: Effect) {
         self.tags += 1;
         let tag = format!("t{}", self.tags);
         self.log += &format!("C: {tag} {command}\n");
         self.peer.send(format!("{tag} {command}\r\n").as_bytes());
-        self.waiting.push_back((tag, effect));
+        // Before the answer: what it says of the same messages is newer.
+        self.conclude(effect);
+        self.waiting.push_back(tag);
     }
 
     /// How the last command ended.
-    pub fn result(&mut self) -> bool {
+    pub(crate) fn result(&mut self) -> bool {
         self.results.pop_front().unwrap_or_else(|| panic!("no answer\n{}", self.log))
     }
 
     /// Takes in what the server said.
-    pub fn receive(&mut self) {
+    pub(crate) fn receive(&mut self) {
         self.results.clear();
         self.input.extend_from_slice(&self.peer.receive());
         while let Some(line) = self.response() {
@@ -112,14 +118,11 @@ impl Client {
             }
             ["*", ..] => {}
             [tag, condition, ..] => {
-                let (expected, effect) =
+                let expected =
                     self.waiting.pop_front().unwrap_or_else(|| panic!("{line}\n{}", self.log));
                 assert_eq!(tag, expected, "{}", self.log);
                 assert_ne!(condition, "BAD", "{}", self.log);
                 self.results.push_back(condition == "OK");
-                if condition == "OK" {
-                    self.conclude(effect);
-                }
             }
             _ => panic!("{line}"),
         }
@@ -127,7 +130,7 @@ impl Client {
 
     /// Whether the command that runs must not see numbers move (RFC 9051 §7.5.1).
     fn holds(&self) -> bool {
-        let Some((tag, _)) = self.waiting.front() else { return false };
+        let Some(tag) = self.waiting.front() else { return false };
         let start = format!("C: {tag} ");
         let line = self.log.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_default();
         ["FETCH", "STORE", "SEARCH"].iter().any(|verb| line.starts_with(verb))
@@ -159,7 +162,7 @@ impl Client {
     }
 
     /// What to ask to know all of what exists.
-    pub fn curiosity(&self) -> Option<String> {
+    pub(crate) fn curiosity(&self) -> Option<String> {
         let unknown = |m: &Known| m.uid.is_none() || m.flags.is_none();
         let first = self.messages.iter().position(unknown)?;
         Some(format!("FETCH {}:* (UID FLAGS)", first + 1))
@@ -173,7 +176,7 @@ impl Client {
     }
 
     /// A set, and the positions in it.
-    pub fn set(&self, uid: bool, choices: &[u8]) -> Option<(String, Vec<usize>)> {
+    pub(crate) fn set(&self, uid: bool, choices: &[u8]) -> Option<(String, Vec<usize>)> {
         let chosen = self.chosen(choices);
         let number = |&at: &usize| match uid {
             true => self.messages[at].uid.map(|uid| uid.to_string()),
@@ -185,16 +188,16 @@ impl Client {
     }
 
     /// The UIDs in a set.
-    pub fn uids(&self, _: bool, choices: &[u8]) -> BTreeSet<u32> {
+    pub(crate) fn uids(&self, _: bool, choices: &[u8]) -> BTreeSet<u32> {
         self.chosen(choices).into_iter().filter_map(|at| self.messages[at].uid).collect()
     }
 
-    pub fn all_uids(&self) -> BTreeSet<u32> {
+    pub(crate) fn all_uids(&self) -> BTreeSet<u32> {
         self.messages.iter().filter_map(|m| m.uid).collect()
     }
 
     /// The UIDs of the last search's result.
-    pub fn searched(&self, uid: bool) -> BTreeSet<u32> {
+    pub(crate) fn searched(&self, uid: bool) -> BTreeSet<u32> {
         let number = |&n: &u32| match uid {
             true => Some(n),
             false => self.messages.get(n as usize - 1).and_then(|m| m.uid),
@@ -202,7 +205,7 @@ impl Client {
         self.found.iter().filter_map(number).collect()
     }
 
-    pub fn believed(&self) -> Vec<(u32, BTreeSet<String>)> {
+    pub(crate) fn believed(&self) -> Vec<(u32, BTreeSet<String>)> {
         let all: BTreeMap<u32, BTreeSet<String>> = self
             .messages
             .iter()

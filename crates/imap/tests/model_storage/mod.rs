@@ -11,7 +11,7 @@ use storage::memory::Memory;
 use storage::{Batch, CommitError, Entry, Error, Incoming, Outgoing, Pending, Storage, Task};
 
 #[derive(Default)]
-pub struct Hesitant(Memory);
+pub(crate) struct Hesitant(Memory);
 
 /// Goes to the end of the line once.
 async fn step_back() {

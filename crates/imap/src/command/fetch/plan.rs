@@ -17,6 +17,8 @@ pub(super) struct Plan<'a> {
     pub(super) enables_condstore: bool,
     /// Whether the command sets `\Seen`.
     pub(super) sets_seen: bool,
+    /// Whether flags are shown.
+    pub(super) shows_flags: bool,
     /// Whether summaries are needed.
     pub(super) needs_summary: bool,
     /// Whether message bytes are needed.
@@ -49,6 +51,7 @@ impl<'a> Plan<'a> {
         Self {
             when_seen,
             enables_condstore: items.contains(&&FetchItem::ModSeq),
+            shows_flags: items.contains(&&FetchItem::Flags),
             sets_seen: items.iter().any(|item| sets_seen(item)),
             needs_summary: items.iter().any(|item| needs_summary(item)),
             needs_bytes: items.iter().any(|item| needs_bytes(item)),
