@@ -1,14 +1,17 @@
 //! Runs every fuzz target for a short time. Needs no nightly compiler: see `fuzz/README.md`.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::{Outcome, execute, root};
 
-/// What makes the compiler count edges for libFuzzer.
-const RUSTFLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module \
-    -Cllvm-args=-sanitizer-coverage-level=4 \
-    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
-    -Cllvm-args=-sanitizer-coverage-pc-table";
+/// Cargo in the fuzz workspace, with the flags of its own configuration only.
+fn cargo(directory: &Path) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(directory).env_remove("RUSTFLAGS");
+    command
+}
 
 fn run_targets(names: &[String], seconds: u32) -> Outcome {
     let directory = root().join("fuzz");
@@ -17,7 +20,8 @@ fn run_targets(names: &[String], seconds: u32) -> Outcome {
         let corpus = directory.join("corpus").join(name);
         std::fs::create_dir_all(&corpus).map_err(|error| error.to_string())?;
         let seeds = directory.join("seeds").join(name);
-        let mut command = Command::new(directory.join("target/release").join(name));
+        let mut command = cargo(&directory);
+        command.args(["run", "--release", "--locked", "--quiet", "--bin", name, "--"]);
         command.arg(format!("-max_total_time={seconds}"));
         command.args(["-rss_limit_mb=2048", "-timeout=10", "-verbosity=0", "-print_final_stats=0"]);
         command.arg(format!("-artifact_prefix={}/", corpus.display()));
@@ -32,13 +36,7 @@ fn run_targets(names: &[String], seconds: u32) -> Outcome {
 
 pub(crate) fn run(seconds: u32) -> Outcome {
     let directory = root().join("fuzz");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    execute(
-        Command::new(cargo)
-            .args(["build", "--release", "--locked"])
-            .env("RUSTFLAGS", RUSTFLAGS)
-            .current_dir(&directory),
-    )?;
+    execute(cargo(&directory).args(["build", "--release", "--locked"]))?;
     run_targets(&targets()?, seconds)
 }
 

@@ -2,15 +2,22 @@
 //! of those who render them.
 
 use crate::cursor::{Cursor, Result};
-use crate::error::SyntaxError;
 use crate::response::Encoding;
 
 /// Whether `bytes` are one envelope and nothing else, without 8-bit quoted strings.
 ///
 /// # Errors
 /// Where they are not.
-pub fn envelope(bytes: &[u8]) -> std::result::Result<(), SyntaxError> {
-    let mut c = Cursor::of_server(bytes, Encoding::default());
+pub fn envelope(bytes: &[u8]) -> Result<()> {
+    envelope_for(bytes, Encoding::default())
+}
+
+/// The same for a client with `encoding`.
+///
+/// # Errors
+/// Where they are not.
+pub fn envelope_for(bytes: &[u8], encoding: Encoding) -> Result<()> {
+    let mut c = Cursor::of_server(bytes, encoding);
     read_envelope(&mut c)?;
     all_read(&c)
 }
@@ -20,8 +27,16 @@ pub fn envelope(bytes: &[u8]) -> std::result::Result<(), SyntaxError> {
 ///
 /// # Errors
 /// Where they are not.
-pub fn body(bytes: &[u8], extensible: bool) -> std::result::Result<(), SyntaxError> {
-    let mut c = Cursor::of_server(bytes, Encoding::default());
+pub fn body(bytes: &[u8], extensible: bool) -> Result<()> {
+    body_for(bytes, extensible, Encoding::default())
+}
+
+/// The same for a client with `encoding`.
+///
+/// # Errors
+/// Where they are not.
+pub fn body_for(bytes: &[u8], extensible: bool, encoding: Encoding) -> Result<()> {
+    let mut c = Cursor::of_server(bytes, encoding);
     read_body(&mut c, extensible)?;
     all_read(&c)
 }

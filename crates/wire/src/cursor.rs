@@ -16,7 +16,7 @@ use crate::response::Encoding;
 /// How deep a server's answers may nest: body structures above all.
 const SERVER_NESTING_MAX: usize = 256;
 
-pub(crate) type Result<T> = std::result::Result<T, SyntaxError>;
+pub(crate) use crate::error::Result;
 
 /// A position in a command or a response.
 #[derive(Clone)]

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// What every parser here gives.
+pub type Result<T> = std::result::Result<T, SyntaxError>;
+
 /// Why a command was not understood, in words for the person who wrote the client.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SyntaxError {
