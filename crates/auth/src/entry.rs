@@ -267,8 +267,7 @@ pub(crate) mod tests {
             stored_key,
             server_key,
         });
-        ("[a-z$]{0,8}", prop::option::of(keys))
-            .prop_map(|(phc, scram)| Credential { phc, scram })
+        ("[a-z$]{0,8}", prop::option::of(keys)).prop_map(|(phc, scram)| Credential { phc, scram })
     }
 
     pub(crate) fn entry() -> impl Strategy<Value = Entry> {
@@ -294,7 +293,8 @@ pub(crate) mod tests {
     /// The bytes on disk do not change between versions of the program.
     #[test]
     fn golden_bytes() {
-        let entry = Entry::AccountAdded { id: AccountId([9; 16]), name: "bob".into(), created: 258 };
+        let entry =
+            Entry::AccountAdded { id: AccountId([9; 16]), name: "bob".into(), created: 258 };
         let mut golden = vec![1, 1];
         golden.extend([9; 16]);
         golden.extend([3, 0, 0, 0, b'b', b'o', b'b', 2, 1, 0, 0, 0, 0, 0, 0]);

@@ -221,7 +221,8 @@ impl Inner {
         let attempt = self.admit(&counted, channel).await?;
         let user = name.as_ref().ok().and_then(|name| self.user(name));
         let password = prepare::password(claim.password);
-        let (outcome, guess) = self.judge(&counted, user.as_deref(), &password, claim.password).await?;
+        let (outcome, guess) =
+            self.judge(&counted, user.as_deref(), &password, claim.password).await?;
         let wrong = match (&user, &password) {
             (None, _) => match name {
                 Ok(_) => format!("no account {shown}"),
@@ -269,8 +270,9 @@ impl Inner {
             return Ok((verdict && possible, key));
         }
         let verdict = self.off_thread(move || credential.verify(&password)).await;
-        let verdict = verdict
-            .ok_or_else(|| failure(FailureKind::Unavailable, "the password check was interrupted"))?;
+        let verdict = verdict.ok_or_else(|| {
+            failure(FailureKind::Unavailable, "the password check was interrupted")
+        })?;
         self.cache.put(key, verdict, self.now_ms());
         Ok((verdict && possible, key))
     }

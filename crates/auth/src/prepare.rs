@@ -152,8 +152,25 @@ mod tests {
             assert!(new_name(good).is_ok(), "{good:?}");
         }
         for bad in [
-            "", "@", "a@", "@b", "a@b@c", "a b", "a/b", "../x", ".a", "-a", "a*", "a%", "a\"b", "a\\",
-            "a.", "a@-b", "a(b", "a,b", "a\u{202e}b",
+            "",
+            "@",
+            "a@",
+            "@b",
+            "a@b@c",
+            "a b",
+            "a/b",
+            "../x",
+            ".a",
+            "-a",
+            "a*",
+            "a%",
+            "a\"b",
+            "a\\",
+            "a.",
+            "a@-b",
+            "a(b",
+            "a,b",
+            "a\u{202e}b",
         ] {
             assert!(new_name(bad).is_err(), "{bad:?}");
         }
@@ -167,10 +184,10 @@ mod tests {
 
         #[test]
         fn preparing_twice_changes_nothing(text in "\\PC{0,20}") {
-            if let Ok(once) = name(text.as_bytes()) {
-                if let Ok(twice) = name(once.as_bytes()) {
-                    prop_assert_eq!(once, twice);
-                }
+            if let Ok(once) = name(text.as_bytes())
+                && let Ok(twice) = name(once.as_bytes())
+            {
+                prop_assert_eq!(once, twice);
             }
         }
     }

@@ -253,7 +253,10 @@ fn scram_messages_tampered_or_out_of_order() {
         let mut exchange = s.start("SCRAM-SHA-256", &tls());
         let first = challenge(wait(exchange.step(Some(c.first().as_bytes()))));
         let (last, _) = c.last(&first);
-        assert!(matches!(wait(exchange.step(Some(tamper(last).as_bytes()))), Step::Failed(_)), "{at}");
+        assert!(
+            matches!(wait(exchange.step(Some(tamper(last).as_bytes()))), Step::Failed(_)),
+            "{at}"
+        );
         let again = c.last(&first).0;
         assert_eq!(failed(wait(exchange.step(Some(again.as_bytes())))).0, Protocol, "{at}");
     }
@@ -359,7 +362,11 @@ fn external_by_certificate() {
         (certificate(Some("nobody"), &[], &[]), "", Err(Credentials)),
         (certificate(None, &[], &[]), "", Err(Credentials)),
         (certificate(None, &[], &[]), "alice", Err(Credentials)),
-        (Tls { client_certificate: Some(vec![1, 2, 3].into()), ..Tls::default() }, "", Err(Credentials)),
+        (
+            Tls { client_certificate: Some(vec![1, 2, 3].into()), ..Tls::default() },
+            "",
+            Err(Credentials),
+        ),
     ] {
         let channel = channel(Some(tls), true);
         assert!(s.auth.mechanisms(&channel).contains(&"EXTERNAL"));

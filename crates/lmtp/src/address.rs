@@ -43,12 +43,17 @@ impl Address {
     }
 }
 
+/// RFC 6531 §3.3; control characters beyond ASCII have no place in an address.
+fn is_utf8(c: char) -> bool {
+    !c.is_ascii() && !c.is_control()
+}
+
 fn is_atext(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || (!c.is_ascii())
+    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_utf8(c)
 }
 
 fn is_domain_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '-' || c == '_' || (!c.is_ascii() && !c.is_control())
+    c.is_ascii_alphanumeric() || c == '-' || c == '_' || is_utf8(c)
 }
 
 impl fmt::Display for Address {
@@ -115,7 +120,7 @@ fn skip_route(mut text: &str) -> Option<&str> {
 
 /// Dots may be anywhere: addresses like that exist, and quoting them is what their owners never do.
 fn dot_local(text: &str) -> Option<(String, &str)> {
-    let end = text.find(|c: char| !(is_atext(c) && !c.is_control()) && c != '.')?;
+    let end = text.find(|c: char| !is_atext(c) && c != '.')?;
     let (local, rest) = text.split_at(end);
     (!local.is_empty()).then(|| (local.to_owned(), rest))
 }

@@ -73,7 +73,7 @@ impl Connection {
     }
 
     /// The next thing that is complete.
-    pub fn next(&mut self) -> Next {
+    pub fn advance(&mut self) -> Next {
         match self.mode {
             Mode::Lines => self.line(),
             Mode::Overlong => self.overlong(),
@@ -181,7 +181,7 @@ mod tests {
         let mut message = Vec::new();
         let mut rest = bytes;
         loop {
-            match connection.next() {
+            match connection.advance() {
                 Next::NeedBytes if rest.is_empty() => return None,
                 Next::NeedBytes => {
                     let (piece, more) = rest.split_at(step.min(rest.len()));
@@ -236,13 +236,13 @@ mod tests {
     fn lines_end_with_crlf() {
         let mut connection = Connection::new(20);
         connection.inbox().extend_from_slice(b"NOOP\r\nNO");
-        assert_eq!(connection.next(), Next::Command(Command::Noop));
-        assert_eq!(connection.next(), Next::NeedBytes);
+        assert_eq!(connection.advance(), Next::Command(Command::Noop));
+        assert_eq!(connection.advance(), Next::NeedBytes);
         connection.inbox().extend_from_slice(b"OP\r");
-        assert_eq!(connection.next(), Next::NeedBytes);
+        assert_eq!(connection.advance(), Next::NeedBytes);
         connection.inbox().extend_from_slice(b"\nNOOP\n");
-        assert_eq!(connection.next(), Next::Command(Command::Noop));
-        assert!(matches!(connection.next(), Next::Broken(_)));
+        assert_eq!(connection.advance(), Next::Command(Command::Noop));
+        assert!(matches!(connection.advance(), Next::Broken(_)));
     }
 
     #[test]
@@ -254,7 +254,7 @@ mod tests {
             for byte in line {
                 connection.inbox().extend_from_slice(&[byte]);
                 assert!(connection.inbox().len() <= 22, "memory grows with the line");
-                match connection.next() {
+                match connection.advance() {
                     Next::NeedBytes => {}
                     Next::Bad(reply) => bad += usize::from(reply.code == 500),
                     next => assert_eq!((next, bad), (Next::Command(Command::Noop), 1)),
@@ -268,12 +268,12 @@ mod tests {
         let mut connection = Connection::new(20);
         connection.begin_chunk(5);
         connection.inbox().extend_from_slice(b"a\n.");
-        assert_eq!(connection.next(), Next::Data(Bytes::from_static(b"a\n.")));
-        assert_eq!(connection.next(), Next::NeedBytes);
+        assert_eq!(connection.advance(), Next::Data(Bytes::from_static(b"a\n.")));
+        assert_eq!(connection.advance(), Next::NeedBytes);
         connection.inbox().extend_from_slice(b"\r\nNOOP\r\n");
-        assert_eq!(connection.next(), Next::Data(Bytes::from_static(b"\r\n")));
-        assert_eq!(connection.next(), Next::DataEnd);
-        assert_eq!(connection.next(), Next::Command(Command::Noop));
+        assert_eq!(connection.advance(), Next::Data(Bytes::from_static(b"\r\n")));
+        assert_eq!(connection.advance(), Next::DataEnd);
+        assert_eq!(connection.advance(), Next::Command(Command::Noop));
     }
 
     proptest! {
@@ -296,7 +296,7 @@ mod tests {
             let mut connection = Connection::new(50);
             connection.inbox().extend_from_slice(&bytes);
             for _ in 0..300 {
-                match connection.next() {
+                match connection.advance() {
                     Next::NeedBytes | Next::Broken(_) => break,
                     _ => {}
                 }

@@ -13,7 +13,7 @@ use futures_util::stream;
 
 use crate::address::Address;
 use crate::header::Filter;
-use crate::store::{Delivered, Error, Receiving, Store};
+use crate::store::{Delivered, Error, Receiving, Store, Task};
 use crate::trace::Trace;
 
 /// A message of up to this many octets waits in memory.
@@ -114,28 +114,30 @@ impl Delivery {
         let held = self.filter.finish();
         self.keep(&held).await;
         let Self { store, recipients, trace, spool, .. } = self;
-        match spool {
-            Spool::TooLarge => recipients.iter().map(|_| Err(Error::TooLarge)).collect(),
-            Spool::Streaming(streams) => {
-                // Together: accounts sync in parallel.
-                let copies: Vec<_> = streams.into_iter().map(finish_one).collect();
-                stream::iter(copies).buffered(COPIES_AT_ONCE).collect().await
-            }
+        let copies: Vec<Task<'static, Result<Delivered, Error>>> = match spool {
+            Spool::TooLarge => return recipients.iter().map(|_| Err(Error::TooLarge)).collect(),
+            Spool::Streaming(streams) => streams.into_iter().map(finish_one).collect(),
             Spool::Memory(body) => {
                 let body = body.freeze();
-                let copies = (0..recipients.len()).map(|at| {
-                    let copy = Copy {
-                        store: Arc::clone(&store),
-                        recipient: recipients[at].clone(),
-                        trace: trace.clone(),
-                        body: body.clone(),
-                    };
-                    copy.deliver()
-                });
-                let copies: Vec<_> = copies.collect();
-                stream::iter(copies).buffered(COPIES_AT_ONCE).collect().await
+                let copy = |recipient: &Recipient| Copy {
+                    store: Arc::clone(&store),
+                    recipient: recipient.clone(),
+                    trace: trace.clone(),
+                    body: body.clone(),
+                };
+                let deliver = |copy: Copy| -> Task<'static, _> { Box::pin(copy.deliver()) };
+                recipients.iter().map(copy).map(deliver).collect()
             }
-        }
+        };
+        // Together: accounts sync in parallel.
+        stream::iter(copies).buffered(COPIES_AT_ONCE).collect().await
+    }
+}
+
+fn finish_one(stream: Stream) -> Task<'static, Result<Delivered, Error>> {
+    match stream {
+        Ok(receiving) => receiving.finish(),
+        Err(error) => Box::pin(async { Err(error) }),
     }
 }
 
@@ -156,17 +158,18 @@ impl Copy {
     }
 }
 
-async fn begin(store: &dyn Store, recipient: &Recipient, trace: &Trace, body: Option<u64>) -> Stream {
+async fn begin(
+    store: &dyn Store,
+    recipient: &Recipient,
+    trace: &Trace,
+    body: Option<u64>,
+) -> Stream {
     let fields = trace.fields(&recipient.address);
     let hint = body.map(|size| size.saturating_add(fields.len() as u64));
     let account = recipient.identity.account;
     let mut receiving = store.begin(account, recipient.detail.as_deref(), hint).await?;
     receiving.write(fields.as_bytes()).await?;
     Ok(receiving)
-}
-
-async fn finish_one(stream: Stream) -> Result<Delivered, Error> {
-    stream?.finish().await
 }
 
 /// One recipient's failure is not the others'.

@@ -60,8 +60,8 @@ enum Body {
     Chunk { last: bool, refused: Option<Reply> },
 }
 
-struct Session<'a, T> {
-    host: &'a Host,
+struct Session<T> {
+    host: Arc<Host>,
     transport: T,
     connection: Connection,
     outbox: Vec<u8>,
@@ -77,7 +77,7 @@ enum Flow {
 }
 
 /// Serves one connection to its end. An error is the connection's, not a message's.
-pub async fn serve<T: Transport>(host: &Host, transport: T) -> io::Result<()> {
+pub async fn serve<T: Transport>(host: Arc<Host>, transport: T) -> io::Result<()> {
     let mut session = Session {
         host,
         transport,
@@ -88,9 +88,14 @@ pub async fn serve<T: Transport>(host: &Host, transport: T) -> io::Result<()> {
         body: None,
         bad_commands: 0,
     };
-    let greeting = format!("{} LMTP martlet ready", host.name);
+    let greeting = format!("{} LMTP martlet ready", session.host.name);
     session.say(&Reply::bare(220, vec![greeting]));
-    while let Flow::GoOn = session.turn().await? {}
+    while let Flow::GoOn = session.turn().await? {
+        // A client that pipelines without reading is held back.
+        if session.outbox.len() > OUTBOX_BYTES_MAX {
+            session.flush().await?;
+        }
+    }
     session.flush().await?;
     session.transport.shutdown().await;
     Ok(())
@@ -104,7 +109,7 @@ fn too_large() -> Reply {
     Reply::new(552, "5.3.4", "The message is too large")
 }
 
-impl<T: Transport> Session<'_, T> {
+impl<T: Transport> Session<T> {
     fn say(&mut self, reply: &Reply) {
         reply.print(&mut self.outbox);
     }
@@ -123,7 +128,7 @@ impl<T: Transport> Session<'_, T> {
     }
 
     async fn turn(&mut self) -> io::Result<Flow> {
-        match self.connection.next() {
+        match self.connection.advance() {
             Next::NeedBytes => return self.read().await,
             Next::Command(command) => return self.command(command).await,
             Next::Bad(reply) => {
@@ -151,9 +156,6 @@ impl<T: Transport> Session<'_, T> {
                 Some(Body::Chunk { last, refused }) => self.chunk_end(last, refused).await,
                 None => {}
             },
-        }
-        if self.outbox.len() > OUTBOX_BYTES_MAX {
-            self.flush().await?;
         }
         Ok(Flow::GoOn)
     }

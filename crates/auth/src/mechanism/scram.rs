@@ -17,9 +17,7 @@ use crate::directory::User;
 use crate::internal::{Inner, failure};
 use crate::password::{hmac_sha256, proves};
 use crate::secret::equal;
-use crate::{
-    Channel, Exchange, Failure, FailureKind, Identity, ScramKeys, Step, Task, prepare,
-};
+use crate::{Channel, Exchange, Failure, FailureKind, Identity, ScramKeys, Step, Task, prepare};
 
 /// Bytes of the server's nonce before base64.
 const NONCE_BYTES: usize = 18;
@@ -94,8 +92,8 @@ impl Scram {
     }
 
     fn first(&self, message: &[u8]) -> Result<Sent, Failure> {
-        let first = ClientFirst::parse(message)
-            .map_err(|reason| failure(FailureKind::Protocol, reason))?;
+        let first =
+            ClientFirst::parse(message).map_err(|reason| failure(FailureKind::Protocol, reason))?;
         let data = self.binding(first.binding)?;
         let binding = [first.gs2_header.as_bytes(), data].concat();
         let mut random = [0; NONCE_BYTES];
@@ -141,8 +139,8 @@ impl Scram {
 
     /// The server's signature and who it is, or why not.
     async fn last(&self, sent: &Sent, message: &[u8]) -> Result<(Identity, [u8; 32]), Failure> {
-        let last = ClientFinal::parse(message)
-            .map_err(|reason| failure(FailureKind::Protocol, reason))?;
+        let last =
+            ClientFinal::parse(message).map_err(|reason| failure(FailureKind::Protocol, reason))?;
         if !equal(last.nonce.as_bytes(), sent.nonce.as_bytes()) {
             return Err(failure(FailureKind::Protocol, "a SCRAM nonce that is not ours"));
         }
@@ -203,7 +201,8 @@ impl Exchange for Scram {
                 }
                 (State::Begin, Some(message)) => match self.first(message) {
                     Ok(sent) => {
-                        let reply = server_first(&sent.nonce, &sent.keys.salt, sent.keys.iterations);
+                        let reply =
+                            server_first(&sent.nonce, &sent.keys.salt, sent.keys.iterations);
                         self.state = State::Sent(Box::new(sent));
                         Step::Challenge(reply.into())
                     }

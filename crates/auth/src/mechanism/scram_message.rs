@@ -203,9 +203,19 @@ mod tests {
         assert_eq!((last.nonce, last.proof.len()), ("abc", 3));
         assert_eq!(last.without_proof, "c=biws,r=abc,x=1");
         for bad in [
-            "", ",", "c=biws,r=abc", "c=biws,r=abc,p=", "c=biws,r=abc,p=!", "c=biws,p=AAAA",
-            "r=abc,c=biws,p=AAAA", "c=b,r=abc,p=AAAA", "c=biws,r=,p=AAAA", "c=biws,r=abc,p=AAAA,x=1",
-            "c=biws,r=abc,y,p=AAAA", "c=biws,r=abc,p=AAA", "*",
+            "",
+            ",",
+            "c=biws,r=abc",
+            "c=biws,r=abc,p=",
+            "c=biws,r=abc,p=!",
+            "c=biws,p=AAAA",
+            "r=abc,c=biws,p=AAAA",
+            "c=b,r=abc,p=AAAA",
+            "c=biws,r=,p=AAAA",
+            "c=biws,r=abc,p=AAAA,x=1",
+            "c=biws,r=abc,y,p=AAAA",
+            "c=biws,r=abc,p=AAA",
+            "*",
         ] {
             assert!(ClientFinal::parse(bad.as_bytes()).is_err(), "{bad:?}");
         }

@@ -1,5 +1,5 @@
 //! A world for tests: a fake clock, threads that are none, chance from a counter; and a SCRAM client.
-#![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub, missing_docs)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
