@@ -1,5 +1,5 @@
 //! The mechanisms from outside: right ones, wrong ones, broken ones.
-#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 mod world;
 

@@ -77,7 +77,7 @@ pub struct Handle {
 struct Shared {
     node: Arc<Node>,
     imap: Arc<imap::Shared>,
-    lmtp: lmtp::Host,
+    lmtp: Arc<lmtp::Host>,
     counter: Arc<Counter>,
     link: LinkOptions,
 }
@@ -109,7 +109,7 @@ impl Server {
         let counter = Counter::new(settings.limits.clone());
         let shared = Arc::new(Shared {
             imap: Arc::new(imap_shared(&node, &counter)),
-            lmtp: lmtp_host(&node),
+            lmtp: Arc::new(lmtp_host(&node)),
             link: LinkOptions {
                 acceptor: acceptor.clone(),
                 plaintext_from_loopback: settings.plaintext_from_loopback,
@@ -207,7 +207,7 @@ fn lmtp_host(node: &Node) -> lmtp::Host {
     lmtp::Host {
         name: node.settings().host_name.clone(),
         authenticator: Arc::new(node.authenticator().clone()),
-        store: Arc::new(lmtp::Mailboxes::new(accounts, Arc::clone(&clock), limits.clone())),
+        store: Arc::new(lmtp::Mailboxes::new(accounts)),
         clock,
         limits,
     }
@@ -267,7 +267,7 @@ async fn connection(accepted: Accepted, protocol: Protocol, shared: Arc<Shared>)
         }
         Protocol::Lmtp => {
             let link = LmtpLink { link, stop: shared.imap.stop.clone() };
-            if let Err(error) = lmtp::serve(&shared.lmtp, link).await {
+            if let Err(error) = lmtp::serve(Arc::clone(&shared.lmtp), link).await {
                 tracing::info!(%remote, %error, "LMTP connection lost");
             }
         }
