@@ -7,6 +7,7 @@
 use base::Limits;
 use bytes::{Buf, Bytes, BytesMut};
 use wire::command::append::{AppendHead, AppendNext, parse_head, parse_next};
+use wire::command::search::CHARSETS;
 use wire::command::{AppendMessage, Command};
 use wire::response::Code;
 use wire::{LiteralSpec, Parsed, Syntax, SyntaxError, SyntaxErrorKind};
@@ -73,9 +74,12 @@ impl From<SyntaxError> for Refusal {
             SyntaxErrorKind::BadCharset => Self {
                 tag: error.tag,
                 no: true,
-                code: Some(Code::BadCharset(vec!["US-ASCII", "UTF-8"])),
+                code: Some(Code::BadCharset(CHARSETS.to_vec())),
                 text,
             },
+            SyntaxErrorKind::UnknownSpecialUse => {
+                Self { tag: error.tag, no: true, code: Some(Code::UseAttr), text }
+            }
             _ => Self { tag: error.tag, no: false, code: None, text },
         }
     }

@@ -147,6 +147,9 @@ pub(crate) enum Recent {
     Ignore,
 }
 
+/// Keywords of one flag list: more than a mailbox may have. Each is compared with those before it.
+const KEYWORDS_MAX: usize = 4096;
+
 /// Reads one flag into `flags` (RFC 9051 §9, flag).
 pub(crate) fn flag(c: &mut Cursor<'_>, recent: Recent, flags: &mut Flags) -> Result<()> {
     let start = c.at();
@@ -155,6 +158,9 @@ pub(crate) fn flag(c: &mut Cursor<'_>, recent: Recent, flags: &mut Flags) -> Res
     // Atoms are ASCII.
     let name = std::str::from_utf8(atom).unwrap_or_default();
     if !system {
+        if flags.keywords.len() >= KEYWORDS_MAX {
+            return Err(c.fail_at(start, "fewer keywords"));
+        }
         let keyword = Keyword::new(name);
         flags.add_keyword(keyword.ok_or_else(|| c.fail_at(start, "a shorter keyword"))?);
         return Ok(());

@@ -65,6 +65,9 @@ enum ReturnOption {
     Status,
 }
 
+/// Patterns of one LIST: each may have to be matched with every mailbox.
+const PATTERNS_MAX: usize = 256;
+
 pub(super) fn parse(c: &mut Cursor<'_>) -> Result<List> {
     c.sp()?;
     let mut extended = false;
@@ -78,7 +81,14 @@ pub(super) fn parse(c: &mut Cursor<'_>) -> Result<List> {
     c.sp()?;
     let patterns = if c.peek() == Some(b'(') {
         extended = true;
-        c.list1("a mailbox pattern", grammar::pattern)?
+        let mut count = 0;
+        c.list1("a mailbox pattern", |c| {
+            count += 1;
+            if count > PATTERNS_MAX {
+                return Err(c.fail("fewer patterns"));
+            }
+            grammar::pattern(c)
+        })?
     } else {
         vec![grammar::pattern(c)?]
     };
@@ -227,6 +237,10 @@ mod tests {
             (
                 "LIST (FOO) \"\" *",
                 Err("expected SUBSCRIBED, REMOTE, RECURSIVEMATCH or SPECIAL-USE at byte 9"),
+            ),
+            (
+                &format!("LIST \"\" (a{})", " a".repeat(256)),
+                Err("expected fewer patterns at byte 524"),
             ),
             ("LIST \"\" ()", Err("expected a mailbox pattern at byte 12")),
             (

@@ -278,13 +278,17 @@ pub(crate) mod testing {
                 let text = std::str::from_utf8(bytes).unwrap();
                 text.strip_suffix("\r\n").unwrap()
             });
-            assert_eq!(text.map_err(|e| e.to_string()), expected.map_err(str::to_owned), "{input}");
+            assert_eq!(
+                text.map_err(|e| e.to_string()),
+                expected.map_err(str::to_owned),
+                "{input:.300}"
+            );
             if let (Ok(printed), Ok(parsed)) = (&printed, &parsed) {
                 let again = command(&[b"a ", &printed[..]].concat(), cx).unwrap();
-                assert_eq!(again, *parsed, "{input}");
+                assert_eq!(again, *parsed, "{input:.300}");
             }
             if let Err(error) = parsed {
-                assert_eq!(error.tag.as_deref(), Some("a"), "{input}");
+                assert_eq!(error.tag.as_deref(), Some("a"), "{input:.300}");
             }
         }
     }

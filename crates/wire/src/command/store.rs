@@ -90,7 +90,7 @@ pub(super) fn print(store: &Store, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::command::testing::check;
+    use crate::command::testing::{check, parse_in, rev1};
 
     const NO_FLAG: &str =
         "expected \\Answered, \\Flagged, \\Deleted, \\Seen, \\Draft or a keyword as the flag";
@@ -120,5 +120,14 @@ mod tests {
             ("STORE 1 FLAGS (\\Foo)", Err(&format!("{NO_FLAG} at byte 18"))),
             ("STORE 1 FLAGS (\\*)", Err("expected a flag at byte 19")),
         ]);
+    }
+    #[test]
+    fn floods_of_keywords_are_refused() {
+        let flood = |count: usize| {
+            let keywords: String = (0..count).map(|n| format!(" k{n}")).collect();
+            parse_in(&format!("STORE 1 FLAGS \\Seen{keywords}"), &rev1())
+        };
+        assert!(flood(4096).is_ok());
+        assert_eq!(flood(4097).unwrap_err().expected, "fewer keywords");
     }
 }
