@@ -23,6 +23,39 @@ pub fn at_line_end(line: &[u8]) -> Option<LiteralSpec> {
     if digits.is_empty() || digits.len() > 20 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let bytes = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    // 63 bits: RFC 9051 §9, number64.
+    let bytes = std::str::from_utf8(digits).ok()?.parse().ok();
+    let bytes = bytes.filter(|&bytes: &u64| i64::try_from(bytes).is_ok())?;
     Some(LiteralSpec { bytes, sync, binary: inner[..open].ends_with(b"~") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn announcements() {
+        let spec = |bytes, sync, binary| Some(LiteralSpec { bytes, sync, binary });
+        for (line, expected) in [
+            ("a LOGIN {5}", spec(5, true, false)),
+            ("a LOGIN {5+}", spec(5, false, false)),
+            ("a APPEND x ~{0}", spec(0, true, true)),
+            ("a APPEND x UTF8 (~{310+}", spec(310, false, true)),
+            ("{9223372036854775807}", spec(i64::MAX as u64, true, false)),
+            ("{007}", spec(7, true, false)),
+            ("{9223372036854775808}", None),
+            ("{99999999999999999999999}", None),
+            ("{}", None),
+            ("{+}", None),
+            ("{5-}", None),
+            ("{5} ", None),
+            ("{ 5}", None),
+            ("{-5}", None),
+            ("5}", None),
+            ("\"{5}\"", None),
+            ("", None),
+        ] {
+            assert_eq!(at_line_end(line.as_bytes()), expected, "{line:?}");
+        }
+    }
 }

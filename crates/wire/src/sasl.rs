@@ -23,3 +23,28 @@ pub fn sasl_response(line: &[u8]) -> Result<Option<Bytes>, SyntaxError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        let bytes = |text: &'static str| Some(Some(Bytes::from_static(text.as_bytes())));
+        for (line, expected) in [
+            ("*", Some(None)),
+            ("*\r\n", Some(None)),
+            ("", bytes("")),
+            ("\r\n", bytes("")),
+            ("AHRlc3QAdGVzdA==", bytes("\0test\0test")),
+            ("AHRlc3QAdGVzdA==\n", bytes("\0test\0test")),
+            ("AHRlc3QAdGVzdA", None),
+            ("AHRlc3QAdGVzdA==\r\n\r\n", None),
+            ("A A=", None),
+            ("**", None),
+            ("=", None),
+        ] {
+            assert_eq!(sasl_response(line.as_bytes()).ok(), expected, "{line:?}");
+        }
+    }
+}
