@@ -176,6 +176,11 @@ impl Connection {
         !self.inbox.is_empty()
     }
 
+    /// Bytes that are held: of the command so far, and of what comes after it.
+    pub fn held_bytes(&self) -> usize {
+        self.inbox.len() + self.frame.len()
+    }
+
     /// Whether a command has begun and not ended.
     pub fn is_mid_command(&self) -> bool {
         !self.frame.is_empty() || !matches!(self.state, State::Line | State::Lines)
@@ -231,7 +236,7 @@ impl Connection {
     }
 
     /// What comes next.
-    pub fn next(&mut self) -> Event {
+    pub fn next_event(&mut self) -> Event {
         loop {
             if !self.logged_in && self.received > self.bytes_max_before_login() {
                 return Event::Close("too many bytes before login");
@@ -315,6 +320,10 @@ impl Connection {
             if used + self.inbox.len() <= self.line_bytes_max() {
                 return Some(Event::NeedBytes);
             }
+            if self.frame.is_empty() && !self.greeted && is_foreign(&self.inbox) {
+                return Some(Event::Close("not IMAP"));
+            }
+            self.greeted = true;
             self.frame.extend_from_slice(&self.inbox[..self.inbox.len().min(TAG_BYTES_MAX + 1)]);
             let refusal = Refusal::bad(tag_of(&self.frame), "line is too long");
             self.skip_line(Event::Bad(refusal));
@@ -337,7 +346,7 @@ impl Connection {
             false => self.frame.extend_from_slice(&line),
         }
         if too_long || nul {
-            let text = if nul { "NUL is not allowed" } else { "line is too long" };
+            let text = if too_long { "line is too long" } else { "NUL is not allowed" };
             let event = Event::Bad(Refusal::bad(tag_of(&self.frame), text));
             return self.end_with(literal, event);
         }

@@ -115,7 +115,7 @@ impl<T: Transport> Driver<T> {
     /// connection. All output is written before the client is waited for.
     pub(crate) async fn event(&mut self) -> Result<Option<Event>, No> {
         loop {
-            match self.connection.next() {
+            match self.connection.next_event() {
                 Event::NeedBytes => {
                     if !self.read().await? {
                         return Ok(None);

@@ -30,7 +30,7 @@ async fn idle<T: crate::Transport>(driver: &mut Driver<T>) -> Result<Option<Byte
     Continuation(Bytes::from_static(b"idling")).print(driver.output.tail(), encoding);
     let mut silent = std::time::Duration::ZERO;
     loop {
-        match driver.connection.next() {
+        match driver.connection.next_event() {
             Event::Line(line) if line.eq_ignore_ascii_case(b"DONE") => return Ok(None),
             Event::Line(line) => return Ok(Some(line)),
             Event::LineTooLong => return Err(No::Bad("expected DONE")),
