@@ -353,7 +353,9 @@ impl<S: Sink> Walk<S> {
     fn delimiter(&mut self, (at, closes): (usize, bool)) {
         let place = self.line_start;
         while self.mode == Mode::Header {
-            self.open_part(Place { width: 0, ..place });
+            // The line break before the boundary is the boundary's, also when it ends a header.
+            let offset = (place.offset - place.width).max(self.pending.header_start);
+            self.open_part(Place { offset, lines: place.lines, width: 0 });
         }
         self.close_down_to(at + 1, place);
         if closes && let Some(frame) = self.stack.get_mut(at) {
@@ -456,11 +458,14 @@ impl<S: Sink> Walk<S> {
 
     /// Closes the innermost parts until `depth` are open.
     fn close_down_to(&mut self, depth: usize, place: Place) {
+        let mut end = place.offset.saturating_sub(place.width);
         while self.stack.len() > depth {
             let Some(frame) = self.stack.pop() else { return };
             self.open_boundaries -= usize::from(frame.boundary.is_some());
-            let end = place.offset.saturating_sub(place.width).max(frame.body_start);
-            let breaks = place.lines - u64::from(place.width > 0);
+            // The empty line after a header is the header's, even if a boundary follows; and what is
+            // around a part ends no earlier.
+            end = end.max(frame.body_start);
+            let breaks = place.lines - u64::from(end < place.offset);
             let lines = breaks.saturating_sub(frame.lines_before);
             if frame.kind == Kind::Multipart && !frame.has_children {
                 // A multipart is never empty: RFC 9051 §9, body-type-mpart.
