@@ -181,13 +181,7 @@ impl Parser {
         let words: Vec<Token> =
             tokens.iter().filter(|token| token.kind != Kind::Comment).cloned().collect();
         if words.is_empty() {
-            // Nothing, or a comment only: a name without an address.
-            return comment.map(|name| Address {
-                name: Some(name),
-                route: None,
-                mailbox: Some(String::new()),
-                host: Some(String::new()),
-            });
+            return None;
         }
         let at_sign = words.iter().rposition(|token| token.kind == Kind::Special(b'@'));
         let Some(at_sign) = at_sign else {
@@ -338,7 +332,7 @@ mod tests {
             ("<>", r#"(NIL NIL "" "")"#),
             ("=?utf-8?q?Doe,_John?= <a@b>", r#"("=?utf-8?q?Doe,_John?=" NIL "a" "b")"#),
             ("a@b c@d", r#"("a@b" NIL "c" "d")"#),
-            ("(only a comment)", r#"("only a comment" NIL "" "")"#),
+            ("(only a comment)", ""),
             ("ü <ä@ö>", r#"("ü" NIL "ä" "ö")"#),
         ] {
             assert_eq!(print(input), expected, "{input:?}");

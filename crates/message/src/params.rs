@@ -113,9 +113,10 @@ impl<'a> Reader<'a> {
         if self.rest.first() == Some(&b'"') {
             return self.quoted();
         }
-        // Many mailers write values with spaces and no quotes: go to the next semicolon.
+        // Many mailers write values with spaces and no quotes: go to the next semicolon, or to
+        // what is the next parameter after a forgotten one.
         let end = memchr::memchr(b';', self.rest).unwrap_or(self.rest.len());
-        let (value, rest) = self.rest.split_at(end);
+        let (value, rest) = self.rest.split_at(next_parameter(&self.rest[..end]));
         self.rest = rest;
         without_comment(value.trim_ascii()).to_vec()
     }
@@ -139,6 +140,30 @@ impl<'a> Reader<'a> {
         self.rest = self.rest.get(at..).unwrap_or_default();
         value
     }
+}
+
+/// Where a word followed by `=` begins in `value`, not at its start.
+fn next_parameter(value: &[u8]) -> usize {
+    let mut word = None;
+    let mut spaced = false;
+    for (at, byte) in value.iter().enumerate() {
+        match byte {
+            b' ' | b'\t' => spaced = true,
+            b'=' => {
+                if let Some(start) = word {
+                    return start;
+                }
+            }
+            _ if spaced => {
+                let name = byte.is_ascii_alphabetic();
+                word = name.then_some(at);
+                spaced = false;
+            }
+            _ if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'*' | b'_') => {}
+            _ => word = None,
+        }
+    }
+    value.len()
 }
 
 /// The last word of a name: a missing semicolon leaves others before it.
@@ -316,6 +341,11 @@ mod tests {
             (r#"; name="a \"b\" \\ c""#, r#"("NAME" "a \"b\" \\ c")"#),
             ("; name=my file (1).txt; x=y", r#"("NAME" "my file (1).txt" "X" "y")"#),
             ("; name=\"unterminated; x=y", r#"("NAME" "unterminated; x=y")"#),
+            (
+                "; a=mail-server \t server=\"x@y\"; e=f",
+                r#"("A" "mail-server" "SERVER" "x@y" "E" "f")"#,
+            ),
+            ("; name=a b=c", r#"("NAME" "a" "B" "c")"#),
             ("; novalue; x=y", r#"("X" "y")"#),
             ("; =value; x=", r#"("X" "")"#),
             (" charset=a", r#"("CHARSET" "a")"#),

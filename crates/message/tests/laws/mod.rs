@@ -36,8 +36,7 @@ fn pieces_do_not_matter(message: &[u8], name: &str, limits: &Limits, whole: &Sum
 
 fn printed_items_are_valid(summary: &Summary, name: &str) {
     for utf8 in [false, true] {
-        let items =
-            [summary.envelope(utf8), summary.body(utf8), summary.body_structure(utf8)];
+        let items = [summary.envelope(utf8), summary.body(utf8), summary.body_structure(utf8)];
         // UTF-8 may stand for a character of a quoted string only, where an `x` may stand too.
         let [envelope, body, structure] = items.map(|item| {
             let text = std::str::from_utf8(item).unwrap_or("not UTF-8");
@@ -82,8 +81,8 @@ fn ranges_nest(part: &Part, start: u64, end: u64, name: &str) {
     }
     let multipart = part.media_type.0 == "multipart";
     assert!(!multipart || !part.children.is_empty(), "{name}: an empty multipart");
-    let message = matches!(part.media_type.1.as_str(), "rfc822" | "global")
-        && part.media_type.0 == "message";
+    let message =
+        matches!(part.media_type.1.as_str(), "rfc822" | "global") && part.media_type.0 == "message";
     assert!(!message || part.children.len() == 1, "{name}: a message without its message");
 }
 
@@ -102,7 +101,8 @@ fn sections_lie_within(message: &[u8], summary: &Summary, name: &str) {
             let Some(found) = section::locate(summary.root(), &path, kind) else { continue };
             let bytes = &message[found.start as usize..found.end as usize];
             if kind == Kind::Header {
-                let nothing = section::header_fields(bytes, &[Bytes::from_static(b"no-such")], true);
+                let nothing =
+                    section::header_fields(bytes, &[Bytes::from_static(b"no-such")], true);
                 assert_eq!(nothing, bytes, "{name}: all fields but none are the header");
             }
         }
