@@ -105,8 +105,13 @@ impl Client {
             }
             ["*", "VANISHED", uids] => {
                 assert!(!self.holds(), "VANISHED while numbers are in use\n{}", self.log);
-                let gone = numbers(uids);
-                self.messages.retain(|m| m.uid.is_none_or(|uid| !gone.contains(&uid)));
+                // What has a UID that was never heard is one of those whose UIDs are unknown.
+                for gone in numbers(uids) {
+                    let of = |uid| move |m: &Known| m.uid == uid;
+                    let at = self.messages.iter().position(of(Some(gone)));
+                    let at = at.or_else(|| self.messages.iter().rposition(of(None)));
+                    self.messages.remove(at.unwrap_or_else(|| panic!("{line}\n{}", self.log)));
+                }
             }
             ["*", number, "FETCH", items] => self.fetched(number.parse().unwrap(), items),
             ["*", "SEARCH", ..] => {
