@@ -5,7 +5,8 @@ use mailbox::Row;
 use mailbox::search::{Facts, Plan, Verdict};
 use wire::value::SearchKey;
 
-use super::{resolve, text};
+use super::resolve;
+use super::text::{self, Candidate};
 use crate::context::Selected;
 use crate::error::No;
 
@@ -42,7 +43,7 @@ pub(crate) async fn find(cx: &Selected<'_>, key: &SearchKey) -> Result<Found, No
     }
     let within = plan.candidates().unwrap_or_else(|| UidSet::range(Uid::MIN, Uid::MAX));
     let mut undecided = Vec::with_capacity(BATCH);
-    let mut scan = text::Scanner::new(cx, &plan);
+    let mut scan = text::Scanner::new(&plan, &cx.shared.limits);
     for (_, row) in view.rows(&within) {
         let facts = Facts { row: &row, marks: view, sent: None, content: &[] };
         match plan.verdict(&facts) {
@@ -72,19 +73,17 @@ async fn decide(
 ) -> Result<(), No> {
     let view = &cx.mailbox.view;
     let summaries = if plan.asks_sent() { cx.live.summaries(rows).await } else { Vec::new() };
-    for (at, row) in rows.iter().enumerate() {
+    let mut candidates = Vec::new();
+    for (at, &row) in rows.iter().enumerate() {
         let summary = summaries.get(at).and_then(|summary| summary.as_ref().ok());
         let date = summary.and_then(|summary| summary.sort_keys().date);
         let sent = plan.asks_sent().then(|| date.map(base::DateTime::date));
-        let facts = Facts { row, marks: view, sent, content: &[] };
-        let matches = match plan.verdict(&facts) {
-            Verdict::Yes => true,
-            Verdict::No | Verdict::NeedsSent => false,
-            Verdict::NeedsContent => scan.matches(cx, plan, row, sent).await?,
-        };
-        if matches {
-            found.add(row);
+        let facts = Facts { row: &row, marks: view, sent, content: &[] };
+        match plan.verdict(&facts) {
+            Verdict::Yes => found.add(&row),
+            Verdict::No | Verdict::NeedsSent => {}
+            Verdict::NeedsContent => candidates.push(Candidate { row, sent }),
         }
     }
-    Ok(())
+    scan.scan(cx, &candidates, |row| found.add(row)).await
 }

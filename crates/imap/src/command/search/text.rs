@@ -1,32 +1,175 @@
-//! Text keys: a message is read once, in bounded memory, and only as far as it matters.
+//! Text keys: messages are read in bounded memory, and only as far as it matters.
 
-use base::Date;
+use base::{Date, Limits};
+use bytes::Bytes;
+use futures_util::future::join_all;
 use mailbox::Row;
-use mailbox::search::{Facts, Plan, Verdict};
+use mailbox::search::{Content, Facts, Plan, Verdict};
+use message::search::{Needle, Scan, Want};
+use storage::Error;
 
 use crate::context::Selected;
 use crate::error::No;
 
+/// Octets of messages that are held at once; a larger message streams.
+const HELD_BYTES: u64 = 256 * 1024;
+
+/// A message whose columns and sent date do not decide.
+pub(super) struct Candidate {
+    pub(super) row: Row,
+    /// The day of its `Date:` field, if it was looked up.
+    pub(super) sent: Option<Option<Date>>,
+}
+
 /// Answers text keys, message by message.
 pub(super) struct Scanner<'a> {
     plan: &'a Plan,
+    wants: Vec<Want>,
+    limits: &'a Limits,
+    /// Of the message at hand: what is known, and what is needed.
+    known: Vec<Option<bool>>,
+    needed: Vec<bool>,
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(_: &Selected<'_>, plan: &'a Plan) -> Self {
-        Self { plan }
+    pub(super) fn new(plan: &'a Plan, limits: &'a Limits) -> Self {
+        let wants: Vec<Want> = plan.contents().iter().map(want).collect();
+        let (known, needed) = (vec![None; wants.len()], vec![false; wants.len()]);
+        Self { plan, wants, limits, known, needed }
     }
 
-    /// Whether a message matches whose columns and sent date do not decide.
-    pub(super) async fn matches(
+    /// Which of `candidates` match; `found` gets them in order.
+    pub(super) async fn scan(
         &mut self,
         cx: &Selected<'_>,
-        plan: &Plan,
-        row: &Row,
-        sent: Option<Option<Date>>,
+        candidates: &[Candidate],
+        mut found: impl FnMut(&Row),
+    ) -> Result<(), No> {
+        let mut rest = candidates;
+        while !rest.is_empty() {
+            let (group, more) = rest.split_at(group_length(rest));
+            let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
+            let small = group.iter().filter(|candidate| is_small(&candidate.row));
+            let reads = small.map(|candidate| storage.message(account, candidate.row.position));
+            let mut reads = join_all(reads).await.into_iter();
+            for candidate in group {
+                let bytes = match is_small(&candidate.row) {
+                    true => reads.next().transpose(),
+                    false => Ok(None),
+                };
+                if self.matches(cx, candidate, bytes).await? {
+                    found(&candidate.row);
+                }
+            }
+            rest = more;
+        }
+        Ok(())
+    }
+
+    /// A damaged message has no text; it is logged.
+    async fn matches(
+        &mut self,
+        cx: &Selected<'_>,
+        candidate: &Candidate,
+        bytes: Result<Option<Bytes>, Error>,
     ) -> Result<bool, No> {
-        let content = vec![Some(false); self.plan.contents().len()];
-        let facts = Facts { row, marks: &cx.mailbox.view, sent, content: &content };
-        Ok(plan.verdict(&facts) == Verdict::Yes)
+        let result = match bytes {
+            Ok(bytes) => self.ask(cx, candidate, bytes.as_ref()).await,
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(matches) => Ok(matches),
+            Err(Error::Damaged(why)) => {
+                let (account, uid) = (cx.live.id(), candidate.row.uid);
+                tracing::error!(%account, %uid, why, "message cannot be searched");
+                self.known.fill(Some(false));
+                Ok(self.verdict(cx, candidate) == Verdict::Yes)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// First what the header answers, then the rest if it still matters.
+    async fn ask(
+        &mut self,
+        cx: &Selected<'_>,
+        candidate: &Candidate,
+        bytes: Option<&Bytes>,
+    ) -> Result<bool, Error> {
+        self.known.fill(None);
+        for headers_only in [true, false] {
+            match self.verdict(cx, candidate) {
+                Verdict::Yes => return Ok(true),
+                Verdict::No | Verdict::NeedsSent => return Ok(false),
+                Verdict::NeedsContent => {}
+            }
+            let facts = facts(cx, candidate, &self.known);
+            self.plan.needed(&facts, &mut self.needed);
+            let asked: Vec<usize> = (0..self.wants.len())
+                .filter(|&at| self.needed[at])
+                .filter(|&at| !headers_only || self.plan.contents()[at].is_header())
+                .collect();
+            if asked.is_empty() {
+                continue;
+            }
+            let wants = asked.iter().map(|&at| self.wants[at].clone()).collect();
+            let mut scan = Scan::with_limits(wants, self.limits);
+            match bytes {
+                Some(bytes) => scan.feed(bytes),
+                None => stream(cx, &candidate.row, &mut scan).await?,
+            }
+            for (at, answer) in asked.into_iter().zip(scan.finish()) {
+                self.known[at] = Some(answer);
+            }
+        }
+        Ok(self.verdict(cx, candidate) == Verdict::Yes)
+    }
+
+    fn verdict(&self, cx: &Selected<'_>, candidate: &Candidate) -> Verdict {
+        self.plan.verdict(&facts(cx, candidate, &self.known))
+    }
+}
+
+fn facts<'f>(
+    cx: &'f Selected<'_>,
+    candidate: &'f Candidate,
+    known: &'f [Option<bool>],
+) -> Facts<'f, mailbox::View> {
+    let Candidate { row, sent } = candidate;
+    Facts { row, marks: &cx.mailbox.view, sent: *sent, content: known }
+}
+
+async fn stream(cx: &Selected<'_>, row: &Row, scan: &mut Scan) -> Result<(), Error> {
+    let mut message = cx.shared.accounts.storage().open(cx.live.id(), row.position).await?;
+    while !scan.is_decided() {
+        match message.next().await? {
+            Some(bytes) => scan.feed(&bytes),
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+fn is_small(row: &Row) -> bool {
+    u64::from(row.size) <= HELD_BYTES
+}
+
+/// How many of `candidates` may be held at once; at least one.
+fn group_length(candidates: &[Candidate]) -> usize {
+    let mut octets = 0;
+    let fits = |candidate: &&Candidate| {
+        octets += u64::from(candidate.row.size);
+        octets <= HELD_BYTES
+    };
+    candidates.iter().take_while(fits).count().max(1)
+}
+
+fn want(content: &Content) -> Want {
+    match content {
+        Content::Header { field, text } => {
+            Want::Header { field: field.clone(), needle: Needle::new(text) }
+        }
+        Content::Body(text) => Want::Body(Needle::new(text)),
+        Content::Text(text) => Want::Text(Needle::new(text)),
     }
 }
