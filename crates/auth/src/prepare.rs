@@ -5,6 +5,7 @@
 //! a password that the user's own keyboard produced helps nobody.
 
 use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
 
 use crate::Secret;
 
@@ -66,12 +67,12 @@ fn saslprep(text: &str) -> Result<String, Unusable> {
         .map(|c| if is_other_space(c) { ' ' } else { c });
     // The result may be three times as long in the worst case that matters (U+FDFA is 11 times, and
     // the input is bounded); the room is taken before, so that no copy of a password stays behind.
-    let mut prepared = String::with_capacity(text.len() * 12);
+    let mut prepared = Zeroizing::new(String::with_capacity(text.len() * 12));
     prepared.extend(mapped.nfkc());
     match prepared.chars().any(is_prohibited) {
         true => Err(Unusable::Character),
         false if prepared.is_empty() => Err(Unusable::Empty),
-        false => Ok(prepared),
+        false => Ok(std::mem::take(&mut *prepared)),
     }
 }
 
