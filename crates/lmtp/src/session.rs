@@ -381,15 +381,17 @@ fn report(
     let account = &recipient.identity.name;
     match outcome {
         Ok(delivered) => {
+            // Addresses hold no control characters; what else is from outside is escaped.
+            let message_id = delivered.message_id.unwrap_or_default();
             tracing::info!(
-                recipient = ?to, %account, mailbox = ?delivered.mailbox, uid = %delivered.uid,
-                size = delivered.size, message_id = ?delivered.message_id.unwrap_or_default(),
-                sender = ?from, "delivered"
+                recipient = %to, %account, mailbox = %delivered.mailbox.escape_debug(),
+                uid = %delivered.uid, size = delivered.size,
+                message_id = %message_id.escape_debug(), sender = %from, "delivered"
             );
             Reply::new(250, "2.0.0", format!("<{to}> delivered"))
         }
         Err(error) => {
-            tracing::warn!(recipient = ?to, %account, sender = ?from, %error, "not delivered");
+            tracing::warn!(recipient = %to, %account, sender = %from, %error, "not delivered");
             match error {
                 Error::TooLarge => too_large(),
                 Error::Full(_) => Reply::new(452, "4.3.1", format!("<{to}> There is no room")),
