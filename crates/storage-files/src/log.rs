@@ -134,6 +134,9 @@ impl Log {
         if let Some(error) = &state.failed {
             return Err(error.clone().into());
         }
+        if expected > state.head {
+            return Err(misuse("a commit behind the end of the log: what was there is lost").into());
+        }
         if state.head != expected {
             return Err(CommitError::Conflict { head: state.head });
         }

@@ -81,8 +81,7 @@ impl Log {
             let written_to = settled.and_then(|()| file.len());
             let written_to = written_to.map_err(|error| failed(&path, &error))?;
             if !clean {
-                let dir = log.path("log");
-                shared.disk.sync_dir(&dir).map_err(|error| failed(&dir, &error))?;
+                log.settle_names().map_err(|error| failed(&log.dir, &error))?;
             }
             log.writer = Mutex::new(Writer {
                 file: Some(file),
@@ -161,6 +160,15 @@ impl Log {
                 state.remember(first, Place { offset, ..place });
             }
         }
+    }
+
+    /// Makes all names on the way to the log durable: its creation may have been cut short.
+    fn settle_names(&self) -> io::Result<()> {
+        let shard = self.dir.rsplit_once('/').map_or("", |(shard, _)| shard);
+        for dir in [&*self.path("log"), &*self.dir, shard, "accounts"] {
+            self.shared.disk.sync_dir(dir)?;
+        }
+        Ok(())
     }
 
     /// The newest checkpoint whose header is good.

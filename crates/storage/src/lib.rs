@@ -147,7 +147,9 @@ pub trait Storage: Send + Sync {
         limit: usize,
     ) -> Task<'_, Result<Vec<Entry>, Error>>;
     /// Appends `batch.records` if the log still ends at `expected`, counting commits that are still
-    /// pending. On return they have their place; they count as done when `durable` resolves. All
+    /// pending. If it ends before `expected`, which happens when a failure took away what was not
+    /// durable, the answer is [`Error::Failed`]: whoever asks has folded in what does not exist, and
+    /// must load the account again. On return the records have their place; they count as done when `durable` resolves. All
     /// commits of one account that wait for the disk at the same time share one sync.
     fn commit(
         &self,

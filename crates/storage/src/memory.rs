@@ -69,10 +69,13 @@ impl Memory {
         let mut accounts = self.lock();
         let log = accounts.get_mut(&account).ok_or(Error::NoAccount)?;
         let head = log.head();
+        let refused = |why: &str| CommitError::Storage(Error::Failed(why.into()));
+        if expected > head {
+            return Err(refused("a commit behind the end of the log"));
+        }
         if head != expected {
             return Err(CommitError::Conflict { head });
         }
-        let refused = |why: &str| CommitError::Storage(Error::Failed(why.into()));
         let mut bodies = Vec::with_capacity(batch.staged.len());
         let mut positions = Vec::with_capacity(batch.staged.len());
         for staged in batch.staged {

@@ -11,7 +11,7 @@ use super::{
 use crate::{CommitError, Durability, Entry, Error, Storage};
 
 /// What a history did and was told.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Told {
     /// Whether the account's creation was acknowledged.
     pub created: bool,
@@ -92,12 +92,12 @@ fn commit(
 }
 
 /// What was acknowledged is there, whole and once; what was not is absent or whole; and the log goes
-/// on. `context` says which run this is.
-pub fn check(storage: &Arc<dyn Storage>, told: &Told, context: &str) {
+/// on. `context` says which run this is. Answers with what has to be found from here on.
+pub fn check(storage: &Arc<dyn Storage>, told: &Told, context: &str) -> Told {
     let accounts = block_on(storage.accounts()).expect("accounts are listed");
     assert!(!told.created || accounts == [account(1)], "the account is lost: {context}");
     if accounts.is_empty() {
-        return;
+        return Told::default();
     }
     let found = read_all(&**storage, account(1));
     let found = found.unwrap_or_else(|error| panic!("cannot read: {error}: {context}"));
@@ -124,4 +124,9 @@ pub fn check(storage: &Arc<dyn Storage>, told: &Told, context: &str) {
     let entries = entries.unwrap_or_else(|error| panic!("cannot go on: {error}: {context}"));
     let read = block_on(storage.message(account(1), positions(&entries)[0])).expect("message");
     assert_eq!(read, bytes, "{context}");
+    let mut messages = told.messages.clone();
+    messages.truncate(positions(&found).len());
+    messages.push(bytes);
+    let acknowledged = found.len() + entries.len();
+    Told { created: true, entries: [found, entries].concat(), messages, acknowledged }
 }
