@@ -20,6 +20,8 @@ pub struct Account {
     pub(crate) mailboxes: SortedMap<MailboxId, Arc<Slot>>,
     pub(crate) names: SortedMap<Arc<str>, MailboxId>,
     pub(crate) subscriptions: SortedMap<Arc<str>, ()>,
+    /// Records were lost to damage: those behind them may not fit.
+    pub(crate) lossy: bool,
 }
 
 /// A mailbox and what its account knows of it.
@@ -80,9 +82,43 @@ impl Account {
         } else {
             Err("not the next position")
         };
-        folded.map_err(|why| Inconsistent { at, why })?;
-        self.head = at;
-        Ok(())
+        match folded {
+            Err(why) if !self.lossy || at != self.head.next() => Err(Inconsistent { at, why }),
+            passed_over => {
+                if passed_over.is_err() {
+                    self.pass_over(record);
+                }
+                self.head = at;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether records were lost to damage; then the fold is what could be saved.
+    pub fn is_lossy(&self) -> bool {
+        self.lossy
+    }
+
+    /// Records of about so many bytes are gone.
+    fn lose(&mut self, bytes: u64) {
+        self.lossy = true;
+        // Each message appended takes some 34 bytes; each copy is one of a message that was there.
+        let messages: u64 =
+            self.mailboxes.iter().map(|(_, slot)| u64::from(slot.mailbox.len())).sum();
+        let uids = u32::try_from(bytes / 34 + messages).unwrap_or(u32::MAX).max(1);
+        let ids: Vec<MailboxId> = self.mailboxes.iter().map(|(&id, _)| id).collect();
+        ids.into_iter().for_each(|id| self.change(id, |slot| slot.mailbox.doubt_uids(uids)));
+    }
+
+    /// What is still true of a record that does not fit: the UIDs it gave are used.
+    fn pass_over(&mut self, record: &Record) {
+        if let Record::Copied { uids, to, first_uid, .. }
+        | Record::Moved { uids, to, first_uid, .. } = record
+        {
+            let count = u32::try_from(uids.len()).unwrap_or(u32::MAX);
+            let next = first_uid.get().saturating_add(count);
+            self.change(*to, |slot| slot.mailbox.skip_to(Uid::new(next).unwrap_or(Uid::MAX)));
+        }
     }
 
     /// Each arm checks first and changes then.
@@ -132,6 +168,7 @@ impl Account {
                 self.change(*mailbox, |slot| slot.mailbox.claim_recent(*below));
             }
             Record::Directory(_) => {}
+            Record::Lost { bytes } => self.lose(*bytes),
             _ => self.fold_messages(at, record)?,
         }
         Ok(())
@@ -145,12 +182,18 @@ impl Account {
             }
             Record::Copied { from, uids, to, first_uid, save_date } => {
                 let source = self.copy_source(*from, uids, *to, *first_uid)?;
-                self.change(*to, |slot| slot.mailbox.copy_in(at, &source, uids, *save_date));
+                self.change(*to, |slot| {
+                    slot.mailbox.skip_to(*first_uid);
+                    slot.mailbox.copy_in(at, &source, uids, *save_date);
+                });
             }
             Record::Moved { from, uids, to, first_uid, save_date } => {
                 let source = self.copy_source(*from, uids, *to, *first_uid)?;
                 self.change(*from, |slot| slot.mailbox.expunge(at, uids));
-                self.change(*to, |slot| slot.mailbox.copy_in(at, &source, uids, *save_date));
+                self.change(*to, |slot| {
+                    slot.mailbox.skip_to(*first_uid);
+                    slot.mailbox.copy_in(at, &source, uids, *save_date);
+                });
             }
             Record::FlagsChanged { mailbox, uids, op, flags } => {
                 self.slot(*mailbox)?;
@@ -202,7 +245,12 @@ impl Account {
         first_uid: Uid,
     ) -> Fits<Mailbox> {
         let (source, target) = (&self.slot(from)?.mailbox, &self.slot(to)?.mailbox);
-        if first_uid != target.uid_next() {
+        // Behind lost records UIDNEXT is only known from below.
+        let fits = match self.lossy {
+            true => first_uid >= target.uid_next_known(),
+            false => first_uid == target.uid_next(),
+        };
+        if !fits {
             return Err("copies do not begin at UIDNEXT");
         }
         let count = uids.len();
@@ -300,7 +348,7 @@ fn stored<'a>(
     if messages.is_empty() {
         return Err("no messages");
     }
-    let mut next = mailbox.uid_next();
+    let mut next = mailbox.uid_next_known();
     let stored = messages.iter().map(|message| {
         if message.uid < next {
             return Err("UIDs do not ascend");

@@ -15,6 +15,7 @@ impl Mailbox {
         let columns = Columns {
             uid_validity,
             uid_next,
+            uids_in_doubt: 0,
             recent_from: uid_next,
             highest_mod_seq: at,
             deleted: 0,
@@ -122,6 +123,20 @@ impl Mailbox {
         columns.highest_mod_seq = at;
     }
 
+    /// So many UIDs from UIDNEXT on may have been given by records that are lost.
+    pub(crate) fn doubt_uids(&mut self, uids: u32) {
+        let columns = Arc::make_mut(&mut self.columns);
+        columns.uids_in_doubt = columns.uids_in_doubt.saturating_add(uids);
+    }
+
+    /// UIDs below this are used.
+    pub(crate) fn skip_to(&mut self, uid: Uid) {
+        if uid > self.columns.uid_next {
+            let columns = Arc::make_mut(&mut self.columns);
+            (columns.uid_next, columns.uids_in_doubt) = (uid, 0);
+        }
+    }
+
     /// Messages below are not recent for sessions to come.
     pub(crate) fn claim_recent(&mut self, below: Uid) {
         if below > self.columns.recent_from {
@@ -149,6 +164,7 @@ impl Columns {
         }
         // Checked before the record was applied: the last UID is never given out.
         self.uid_next = new.row.uid.next().unwrap_or(Uid::MAX);
+        self.uids_in_doubt = 0;
         self.highest_mod_seq = self.highest_mod_seq.max(new.row.mod_seq);
         let mut moved = Moved::default();
         moved.count(new.row.system, new.row.size, 1);

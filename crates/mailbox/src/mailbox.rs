@@ -22,6 +22,8 @@ pub struct Mailbox {
 pub(crate) struct Columns {
     pub(crate) uid_validity: UidValidity,
     pub(crate) uid_next: Uid,
+    /// How many UIDs from there on lost records may have given.
+    pub(crate) uids_in_doubt: u32,
     pub(crate) recent_from: Uid,
     pub(crate) highest_mod_seq: ModSeq,
     pub(crate) deleted: u32,
@@ -75,6 +77,12 @@ impl Mailbox {
 
     /// UIDNEXT
     pub fn uid_next(&self) -> Uid {
+        let next = self.columns.uid_next.get().saturating_add(self.columns.uids_in_doubt);
+        Uid::new(next).unwrap_or(Uid::MAX)
+    }
+
+    /// UIDNEXT as far as records tell: below [`Mailbox::uid_next`] if some were lost.
+    pub(crate) fn uid_next_known(&self) -> Uid {
         self.columns.uid_next
     }
 

@@ -204,6 +204,13 @@ pub enum Record {
     },
     /// An entry of the directory of users; only in the system account's log, read by `auth`.
     Directory(Bytes),
+    /// What an engine answers where damage took a record away; never committed. From here on the
+    /// fold is lenient: records that do not fit are passed over, and UIDNEXT of each mailbox is kept
+    /// away from UIDs that the lost records may have given.
+    Lost {
+        /// Bytes of the log that are gone, 0 for all but the first of neighbouring records.
+        bytes: u64,
+    },
 }
 
 /// The kinds' numbers in the binary form. A number is never used again for something else.
@@ -221,6 +228,7 @@ mod kind {
     pub(super) const EXPUNGED: u8 = 11;
     pub(super) const RECENT_CLAIMED: u8 = 12;
     pub(super) const DIRECTORY: u8 = 13;
+    pub(super) const LOST: u8 = 14;
 }
 
 /// The version written behind the kind. A reader knows all versions up to its own.
@@ -281,6 +289,7 @@ impl Record {
                 put_uid(out, *below);
             }
             Self::Directory(entry) => out.extend_from_slice(entry),
+            Self::Lost { bytes } => put_u64(out, *bytes),
         }
         Ok(())
     }
@@ -346,6 +355,7 @@ impl Record {
                 Self::RecentClaimed { mailbox: reader.mailbox()?, below: reader.uid()? }
             }
             kind::DIRECTORY => Self::Directory(Bytes::copy_from_slice(reader.rest())),
+            kind::LOST => Self::Lost { bytes: reader.u64()? },
             _ => return Err(BadRecord("unknown kind of record")),
         })
     }
@@ -376,6 +386,7 @@ impl Record {
             Self::Expunged { .. } => kind::EXPUNGED,
             Self::RecentClaimed { .. } => kind::RECENT_CLAIMED,
             Self::Directory(_) => kind::DIRECTORY,
+            Self::Lost { .. } => kind::LOST,
         }
     }
 }

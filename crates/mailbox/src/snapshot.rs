@@ -39,6 +39,13 @@ impl Account {
         }
         put_u64(&mut out, self.subscriptions.len() as u64);
         self.subscriptions().for_each(|name| put_bytes(&mut out, name.as_bytes()));
+        if self.lossy {
+            // Only the folds of damaged logs have this part.
+            for (_, slot) in self.mailboxes.iter() {
+                put_u64(&mut out, u64::from(slot.mailbox.columns.uids_in_doubt));
+            }
+            out.push(1);
+        }
         out
     }
 
@@ -75,6 +82,19 @@ impl Account {
         }
         for _ in 0..reader.count(1)? {
             account.subscriptions.insert(reader.text()?.into(), ());
+        }
+        if reader.end().is_err() {
+            let ids: Vec<_> = account.mailboxes.iter().map(|(&id, _)| id).collect();
+            for id in ids {
+                let uids = reader.u32()?;
+                if let Some(slot) = account.mailboxes.get_mut(&id) {
+                    Arc::make_mut(slot).mailbox.doubt_uids(uids);
+                }
+            }
+            account.lossy = reader.u8()? == 1;
+            if !account.lossy {
+                return Err(BadRecord("more bytes than expected"));
+            }
         }
         Ok(account)
     }

@@ -114,7 +114,7 @@ impl Model {
             }
             Record::Expunged { mailbox, uids } => self.on(*mailbox).expunge(n, uids),
             Record::RecentClaimed { mailbox, below } => self.on(*mailbox).recent_from = below.get(),
-            Record::RolesSet { .. } | Record::Directory(_) => {}
+            Record::RolesSet { .. } | Record::Directory(_) | Record::Lost { .. } => {}
         }
     }
 

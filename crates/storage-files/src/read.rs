@@ -218,6 +218,5 @@ fn decode(bytes: &[u8], at: ModSeq) -> Result<Record, Error> {
 
 /// What stands for a record that is gone.
 pub(crate) fn lost(bytes: u64) -> Record {
-    let _ = bytes;
-    Record::Directory(bytes::Bytes::new())
+    Record::Lost { bytes }
 }
