@@ -33,7 +33,7 @@ impl Keys {
             key(mailbox.unwrap_or_default())
         };
         let display = |list: &[Address]| {
-            key(&list.first().map(|address| display(address, &decoded)).unwrap_or_default())
+            key(&list.first().map(|address| display(address, decoded)).unwrap_or_default())
         };
         let sort = SortKeys {
             date: envelope.date.as_deref().and_then(|date| date::parse(date.as_bytes())),

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn files(directory: &Path, out: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(directory).expect("the corpus is there") {
+        let path = entry.expect("an entry").path();
         if path.is_dir() {
             files(&path, out);
         } else {
@@ -21,7 +21,7 @@ fn corpus() -> Vec<(PathBuf, Vec<u8>)> {
     let mut paths = Vec::new();
     files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus"), &mut paths);
     paths.sort();
-    paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    paths.into_iter().map(|path| (path.clone(), fs::read(path).expect("a message"))).collect()
 }
 
 #[test]

@@ -9,7 +9,7 @@ fn crlf(text: &str) -> Vec<u8> {
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
 fn summary(message: &str) -> Summary {

@@ -37,15 +37,11 @@ fn pieces_do_not_matter(message: &[u8], name: &str, limits: &Limits, whole: &Sum
 fn printed_items_are_valid(summary: &Summary, name: &str) {
     for utf8 in [false, true] {
         let items = [summary.envelope(utf8), summary.body(utf8), summary.body_structure(utf8)];
-        // UTF-8 may stand for a character of a quoted string only, where an `x` may stand too.
-        let [envelope, body, structure] = items.map(|item| {
-            let text = std::str::from_utf8(item).unwrap_or("not UTF-8");
-            text.chars().map(|char| if char.is_ascii() { char } else { 'x' }).collect::<String>()
-        });
+        let encoding = wire::response::Encoding { utf8, rev2: utf8 };
         let verdicts = [
-            wire::abnf::envelope(envelope.as_bytes()),
-            wire::abnf::body(body.as_bytes(), false),
-            wire::abnf::body(structure.as_bytes(), true),
+            wire::abnf::envelope_for(items[0], encoding),
+            wire::abnf::body_for(items[1], false, encoding),
+            wire::abnf::body_for(items[2], true, encoding),
         ];
         for (item, verdict) in items.into_iter().zip(verdicts) {
             let text = String::from_utf8_lossy(item);
