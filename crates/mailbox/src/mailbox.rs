@@ -223,19 +223,21 @@ impl Mailbox {
 
     /// The messages touched after `since`, ascending by UID. Skips untouched chunks.
     pub fn changed_since(&self, since: ModSeq) -> impl Iterator<Item = Row> + '_ {
-        self.indexed_changed_since(since).map(|(_, row)| row)
+        self.indexed_changed_since(since, Uid::MIN).map(|(_, row)| row)
     }
 
-    /// As [`Mailbox::changed_since`], each with its index from 0.
+    /// As [`Mailbox::changed_since`] from a UID on, each with its index from 0.
     pub(crate) fn indexed_changed_since(
         &self,
         since: ModSeq,
+        from: Uid,
     ) -> impl Iterator<Item = (u32, Row)> + '_ {
-        let all = self.columns.highest_mod_seq > since;
-        let chunks = if all { &self.columns.chunks[..] } else { &[] };
+        let any = self.columns.highest_mod_seq > since;
+        let chunks = if any { &self.columns.chunks[self.chunk_from(from)..] } else { &[] };
         chunks.iter().filter(move |chunk| chunk.max_mod_seq > since).flat_map(move |chunk| {
-            let touched = chunk.mod_seqs().iter().enumerate().filter(move |&(_, &at)| at > since);
-            touched.map(|(at, _)| (chunk.start + at as u32, chunk.row(at)))
+            let rows = chunk.rank(from)..chunk.len();
+            rows.filter(move |&at| chunk.mod_seqs()[at] > since)
+                .map(|at| (chunk.start + at as u32, chunk.row(at)))
         })
     }
 

@@ -62,6 +62,8 @@ pub struct View {
     ghosts: Vec<Ghost>,
     /// Changes up to here are told.
     told: ModSeq,
+    /// While there are ghosts: expunges up to here are told.
+    expunges_told: ModSeq,
     /// Messages with UIDs below are announced: the client numbers them.
     announced: Uid,
     /// Which UIDs are `\Recent` here; may hold absent ones.
@@ -69,6 +71,9 @@ pub struct View {
     recent_told: u32,
     claims_recent: bool,
     keywords_told: usize,
+    /// While a sync is told in pieces: changes of messages from the first UID on and below the second
+    /// are not told yet.
+    partial: Option<(Uid, Uid)>,
     /// Of the changes of these positions, those of these messages need not be told.
     muted: Vec<(ModSeq, UidSet)>,
 }
@@ -81,11 +86,13 @@ impl View {
         let mut view = Self {
             ghosts: Vec::new(),
             told: mailbox.highest_mod_seq(),
+            expunges_told: mailbox.highest_mod_seq(),
             announced: mailbox.uid_next(),
             recent: UidSet::new(),
             recent_told: 0,
             claims_recent,
             keywords_told: mailbox.keywords().len(),
+            partial: None,
             muted: Vec::new(),
             mailbox,
         };
@@ -106,9 +113,10 @@ impl View {
         &self.mailbox
     }
 
-    /// Changes up to here are told; what HIGHESTMODSEQ may say to this client.
+    /// Everything up to here is told, expunges too: what HIGHESTMODSEQ may say to this client, so
+    /// that it misses nothing when it comes back with that (RFC 7162 §3.2.5).
     pub fn told(&self) -> ModSeq {
-        self.told
+        if self.ghosts.is_empty() { self.told } else { self.told.min(self.expunges_told) }
     }
 
     /// UIDNEXT as this client may know it: messages from here on are not announced.
@@ -135,16 +143,57 @@ impl View {
             .map(|row| Ghost { row, flags: self.mailbox.flags(row.uid).unwrap_or_default() })
             .collect();
         if !ghosts.is_empty() {
+            if self.ghosts.is_empty() {
+                self.expunges_told = old;
+            }
             self.ghosts.extend(ghosts);
             self.ghosts.sort_by_key(|ghost| ghost.row.uid);
         }
         self.mailbox = newer.clone();
+        // What was told of a sync in pieces is told again: that is harmless, a gap is not.
+        self.partial = None;
     }
 
     /// What the client is to be told now. Afterwards it counts as told. With `Hold` no expunge is
     /// told and no number moves; EXISTS counts the ghosts.
     pub fn sync(&mut self, expunges: Expunges) -> Vec<Event> {
+        // The rest of a sync in pieces comes first.
+        let resumed = self.partial.is_some();
+        let mut events = self.sync_some(expunges, usize::MAX);
+        if resumed {
+            events.extend(self.sync_some(expunges, usize::MAX));
+        }
+        events
+    }
+
+    /// As [`View::sync`], with at most `flags_max` of [`Event::Flags`]: call it until it says
+    /// nothing. So a change of a whole large mailbox is told without a list of it.
+    pub fn sync_some(&mut self, expunges: Expunges, flags_max: usize) -> Vec<Event> {
         let mut events = Vec::new();
+        let (from, below) = match self.partial.take() {
+            Some(partial) => partial,
+            None => (Uid::MIN, self.announce(expunges, &mut events)),
+        };
+        let mut untold = self.untold(from, below);
+        events.extend(untold.by_ref().take(flags_max.max(1)).map(|(index, row)| Event::Flags {
+            seq: self.number(index, row.uid),
+            uid: row.uid,
+            mod_seq: row.mod_seq,
+        }));
+        let next = untold.next().map(|(_, row)| row.uid);
+        drop(untold);
+        match next {
+            Some(next) => self.partial = Some((next, below)),
+            None => {
+                self.told = self.mailbox.highest_mod_seq();
+                self.muted.retain(|&(at, _)| at > self.told);
+            }
+        }
+        events
+    }
+
+    /// All that comes before flags. Returns UIDNEXT as it was announced before.
+    fn announce(&mut self, expunges: Expunges, events: &mut Vec<Event>) -> Uid {
         if expunges == Expunges::Tell && !self.ghosts.is_empty() {
             events.push(self.tell_ghosts());
         }
@@ -165,14 +214,7 @@ impl View {
             self.keywords_told = self.mailbox.keywords().len();
             events.push(Event::NewKeywords);
         }
-        events.extend(self.untold(announced).map(|(index, row)| Event::Flags {
-            seq: self.number(index, row.uid),
-            uid: row.uid,
-            mod_seq: row.mod_seq,
-        }));
-        self.told = self.mailbox.highest_mod_seq();
-        self.muted.retain(|&(at, _)| at > self.told);
-        events
+        announced
     }
 
     /// Whether there are keywords that were not told, which count as told from here on: flags are
@@ -191,11 +233,11 @@ impl View {
         }
     }
 
-    /// Messages below `announced` with changes that are neither told nor muted, with their indices
-    /// in the fold.
-    fn untold(&self, announced: Uid) -> impl Iterator<Item = (u32, Row)> + '_ {
-        let changed = self.mailbox.indexed_changed_since(self.told);
-        let numbered = changed.take_while(move |(_, row)| row.uid < announced);
+    /// Messages from `from` on and below `below` with changes that are neither told nor muted, with
+    /// their indices in the fold.
+    fn untold(&self, from: Uid, below: Uid) -> impl Iterator<Item = (u32, Row)> + '_ {
+        let changed = self.mailbox.indexed_changed_since(self.told, from);
+        let numbered = changed.take_while(move |(_, row)| row.uid < below);
         numbered.filter(|(_, row)| !self.is_muted(row.uid, row.mod_seq))
     }
 
@@ -209,7 +251,7 @@ impl View {
             || self.mailbox.rank(self.announced) != self.mailbox.len()
             || self.mailbox.keywords().len() != self.keywords_told
             || self.recent() != self.recent_told
-            || self.untold(self.announced).next().is_some()
+            || self.untold(Uid::MIN, self.announced).next().is_some()
     }
 
     /// Call after committing a flag change at `.SILENT`, with the position it got, before absorbing

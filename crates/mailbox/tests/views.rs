@@ -55,27 +55,12 @@ impl Session {
         let news = self.view.has_news();
         let mut copy = self.view.clone();
         assert_eq!(news, !copy.sync(Expunges::Tell).is_empty());
-        for event in self.view.sync(expunges) {
-            match event {
-                Event::Expunged { uids, seqs } => {
-                    assert_eq!(expunges, Expunges::Tell);
-                    let gone = seqs.iter().map(|n| self.client.remove(n.get() as usize - 1).uid);
-                    assert_eq!(gone.collect::<UidSet>(), uids);
-                }
-                Event::Exists(n) => {
-                    assert!(n as usize > self.client.len(), "EXISTS never shrinks");
-                    self.grow(n);
-                }
-                Event::Recent(n) => self.recent = n,
-                Event::NewKeywords => {}
-                Event::Flags { seq, uid, mod_seq } => {
-                    let row = self.view.by_uid(uid).unwrap();
-                    let flags = self.view.flags(uid).unwrap();
-                    let belief = &mut self.client[seq.get() as usize - 1];
-                    assert_eq!((belief.uid, row.mod_seq), (uid, mod_seq));
-                    (belief.bits, belief.keywords) = (flags.system.bits(), names(&flags));
-                }
-            }
+        // Told in pieces of random size, and whole.
+        let piece = if self.client.len() % 2 == 0 { usize::MAX } else { 1 };
+        let mut events = self.view.sync_some(expunges, piece);
+        while !events.is_empty() {
+            events.into_iter().for_each(|event| self.hear(event, expunges));
+            events = self.view.sync_some(expunges, piece);
         }
         self.check_numbers();
         assert_eq!(self.recent, self.view.recent());
@@ -91,8 +76,48 @@ impl Session {
         }
     }
 
+    fn hear(&mut self, event: Event, expunges: Expunges) {
+        match event {
+            Event::Expunged { uids, seqs } => {
+                assert_eq!(expunges, Expunges::Tell);
+                let gone = seqs.iter().map(|n| self.client.remove(n.get() as usize - 1).uid);
+                assert_eq!(gone.collect::<UidSet>(), uids);
+            }
+            Event::Exists(n) => {
+                assert!(n as usize > self.client.len(), "EXISTS never shrinks");
+                self.grow(n);
+            }
+            Event::Recent(n) => self.recent = n,
+            Event::NewKeywords => {}
+            Event::Flags { seq, uid, mod_seq } => {
+                let row = self.view.by_uid(uid).unwrap();
+                let flags = self.view.flags(uid).unwrap();
+                let belief = &mut self.client[seq.get() as usize - 1];
+                assert_eq!((belief.uid, row.mod_seq), (uid, mod_seq));
+                (belief.bits, belief.keywords) = (flags.system.bits(), names(&flags));
+            }
+        }
+    }
+
+    /// A client that is cut off and comes back with what it was told misses nothing.
+    fn check_return(&self) {
+        let (view, mailbox) = (&self.view, self.view.mailbox());
+        let gone = mailbox.vanished_since(view.told()).uids;
+        for belief in &self.client {
+            match mailbox.get(belief.uid) {
+                None => assert!(gone.contains(belief.uid), "{belief:?}"),
+                Some(row) if row.mod_seq > view.told() => {}
+                Some(row) => {
+                    assert_eq!(belief.bits, row.system.bits());
+                    assert_eq!(belief.keywords, names(&mailbox.flags(row.uid).unwrap()));
+                }
+            }
+        }
+    }
+
     /// Every question about numbers is answered as the client would.
     fn check_numbers(&self) {
+        self.check_return();
         let view = &self.view;
         assert_eq!(view.exists() as usize, self.client.len());
         let all: UidSet = self.client.iter().map(|belief| belief.uid).collect();
