@@ -1,4 +1,4 @@
-//! Entries of the directory's log: what [`mailbox::Record::Directory`] carries.
+//! Entries of the directory's log: what `Record::Directory` carries.
 //!
 //! Form: a version byte (1), a kind byte, then the fields in the order of their declaration. Integers
 //! are little-endian; strings and byte strings have a 4-byte length before them; an option is a byte
