@@ -178,7 +178,9 @@ impl<T: Transport> Driver<T> {
                 let row = table::find(table::verb(&parsed.command))
                     .ok_or(No::Bug("a verb without a row"))?;
                 let result = match self.may(row) {
-                    Ok(()) => self.dispatch(&parsed.tag, parsed.command).await,
+                    Ok(()) if parsed.command == Command::Idle => command::idle::run(self).await,
+                    // Boxed: most sessions wait most of the time, and are small while they do.
+                    Ok(()) => Box::pin(self.dispatch(&parsed.tag, parsed.command)).await,
                     Err(no) => Err(no),
                 };
                 self.finish(parsed.tag, row, result).await
@@ -186,7 +188,7 @@ impl<T: Transport> Driver<T> {
             Event::Append(head) => {
                 let row = table::find("APPEND").ok_or(No::Bug("a verb without a row"))?;
                 let tag = head.tag.clone();
-                let result = command::append::run(self, head).await;
+                let result = Box::pin(command::append::run(self, head)).await;
                 self.finish(tag, row, result).await
             }
             Event::Bad(refusal) => self.refused(refusal),
@@ -264,8 +266,7 @@ impl<T: Transport> Driver<T> {
             Command::Xlist(args) => verb::xlist::run(&mut self.account(tag)?, args).await,
             Command::Namespace => verb::namespace::run(&mut self.account(tag)?),
             Command::Status(args) => verb::status::run(&mut self.account(tag)?, args),
-            Command::Append(_) => Err(No::Bad("APPEND needs a message literal")),
-            Command::Idle => verb::idle::run(self).await,
+            Command::Append(_) | Command::Idle => Err(No::Bug("a command in the wrong place")),
             Command::Check => verb::check::run(&mut self.mailbox(tag)?).await,
             Command::Close => verb::close::run(&mut self.mailbox(tag)?).await,
             Command::Unselect => verb::unselect::run(&mut self.mailbox(tag)?).await,
@@ -411,7 +412,9 @@ impl<T: Transport> Driver<T> {
         let remote = self.client.channel.remote;
         tracing::warn!(%remote, mechanism, reason = %failure.reason, "login failed");
         if !failure.delay.is_zero() {
-            self.transport.sleep(failure.delay).await;
+            let stop = self.shared.stop.clone();
+            let sleep = std::pin::pin!(self.transport.sleep(failure.delay));
+            select(sleep, std::pin::pin!(stop.wait())).await;
         }
         No::Login(failure.kind)
     }

@@ -2,6 +2,9 @@
 //!
 //! RFC 9051 §6.3.12; several messages: RFC 3502; literal8: RFC 3516 §4.2; UTF8: RFC 6855 §4;
 //! APPENDLIMIT: RFC 7889. APPENDUID is always told: OfflineIMAP duplicates mail without it.
+//!
+//! RFC 6855 §4 wants 8-bit headers refused from clients that have not enabled UTF8=ACCEPT. They are
+//! taken: old mail is full of them, and a client that syncs a Maildir could never finish.
 
 use std::sync::Arc;
 

@@ -19,7 +19,7 @@ pub(crate) fn run<T: crate::Transport>(
     let name = args.iter().flatten().find(|(field, _)| field.eq_ignore_ascii_case(b"name"));
     if let Some((_, Some(name))) = name {
         let name = String::from_utf8_lossy(&name[..name.len().min(NAME_BYTES_MAX)]).into_owned();
-        tracing::debug!(remote = %driver.client.channel.remote, client = %name, "client named itself");
+        tracing::debug!(remote = %driver.client.channel.remote, client = ?name, "client named itself");
         driver.client.id_name = Some(name);
     }
     let settings = &driver.shared.settings;

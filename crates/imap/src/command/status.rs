@@ -20,7 +20,15 @@ pub fn run(cx: &mut Authenticated<'_>, args: Status) -> Result<Done, No> {
     if args.items.contains(&StatusItem::HighestModSeq) {
         cx.enable_condstore();
     }
-    let values = values(&info, &args.items, &cx.shared.limits);
+    let mut values = values(&info, &args.items, &cx.shared.limits);
+    if let Some(selected) = cx.selected.as_ref().filter(|selected| selected.id == info.id) {
+        // `\Recent` is what this session was told it is.
+        for value in &mut values {
+            if let StatusValue::Recent(count) = value {
+                *count = selected.view.recent();
+            }
+        }
+    }
     cx.out.untagged(&Untagged::StatusOf(MailboxName(info.name.to_owned()), values));
     Ok(Done::new("STATUS completed"))
 }
