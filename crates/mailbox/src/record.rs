@@ -1,4 +1,4 @@
-//! Records: the only way anything changes. Binary form, with versions: `docs/format.md`.
+//! Records: the only way anything changes. Binary form, with versions: `docs/format-records.md`.
 
 use base::{DateTime, EmailId, Flags, MailboxId, ThreadId, Uid, UidSet, UidValidity};
 use bytes::Bytes;

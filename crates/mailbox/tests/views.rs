@@ -56,7 +56,7 @@ impl Session {
         let mut copy = self.view.clone();
         assert_eq!(news, !copy.sync(Expunges::Tell).is_empty());
         // Told in pieces of random size, and whole.
-        let piece = if self.client.len() % 2 == 0 { usize::MAX } else { 1 };
+        let piece = if self.client.len().is_multiple_of(2) { usize::MAX } else { 1 };
         let mut events = self.view.sync_some(expunges, piece);
         while !events.is_empty() {
             events.into_iter().for_each(|event| self.hear(event, expunges));
