@@ -97,7 +97,7 @@ pub(crate) fn message(n: usize, sizes: Sizes) -> Vec<u8> {
     };
     match attachment {
         None => {
-            let charset = if kind % 7 == 0 { "iso-8859-1" } else { "utf-8" };
+            let charset = if kind.is_multiple_of(7) { "iso-8859-1" } else { "utf-8" };
             push(&mut out, &format!("Content-Type: text/plain; charset={charset}\r\n"));
             push(&mut out, "Content-Transfer-Encoding: 8bit\r\n\r\n");
             body(&mut out, n, text, &mut chance);
@@ -113,7 +113,7 @@ fn push(out: &mut Vec<u8>, text: &str) {
 
 fn head(out: &mut Vec<u8>, n: usize, chance: &mut Chance) {
     // Threads of about five: a message answers one of the few before it.
-    let answers = (n % 5 != 0).then(|| n - 1 - chance.below(n % 5));
+    let answers = (!n.is_multiple_of(5)).then(|| n - 1 - chance.below(n % 5));
     let root = n - n % 5;
     let name = if chance.below(6) == 0 { chance.pick(ENCODED_NAMES) } else { chance.pick(NAMES) };
     let local = chance.pick(NAMES).split(' ').next().unwrap_or("someone").to_ascii_lowercase();
@@ -135,7 +135,7 @@ fn head(out: &mut Vec<u8>, n: usize, chance: &mut Chance) {
     );
     push(out, &format!("From: {name} <{local}@example.org>\r\n"));
     push(out, "To: Alice Example <alice@example.com>, team@example.com\r\n");
-    if n % 4 == 0 {
+    if n.is_multiple_of(4) {
         push(out, &format!("Cc: {} <copy{}@example.com>\r\n", chance.pick(NAMES), n % 50));
     }
     push(out, &format!("Subject: {reply}{topic}\r\n"));
