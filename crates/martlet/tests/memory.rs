@@ -108,7 +108,9 @@ impl Client {
     fn append(&mut self, bytes: usize) {
         let head = format!("a APPEND INBOX {{{bytes}+}}\r\n");
         self.writer.write_all(head.as_bytes()).unwrap();
-        let (mut left, mut state) = (bytes, 0x9e37_79b9_7f4a_7c15_u64);
+        const HEADER: &[u8] = b"Subject: large\r\n\r\n";
+        self.writer.write_all(HEADER).unwrap();
+        let (mut left, mut state) = (bytes - HEADER.len(), 0x9e37_79b9_7f4a_7c15_u64);
         let mut block = Vec::with_capacity(64 * 1024);
         while left > 0 {
             block.clear();
