@@ -203,7 +203,10 @@ impl<T: Transport> Driver<T> {
     }
 
     fn refused(&mut self, refusal: Refusal) -> Result<(), No> {
-        let Refusal { tag, no, code, text } = refusal;
+        let Refusal { tag, no, code, text, forgets_saved } = refusal;
+        if let (true, Session::Selected { mailbox, .. }) = (forgets_saved, &mut self.session) {
+            mailbox.saved = base::UidSet::new();
+        }
         let condition = if no { Condition::No } else { Condition::Bad };
         match tag {
             Some(tag) => self.output.tagged(&Tagged { tag, condition, code, text }),

@@ -6,7 +6,7 @@
 
 mod common;
 mod model_client;
-mod model_storage;
+mod odd_storage;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use base::Limits;
 use common::Server;
 use model_client::{Client, Effect, flags_of};
-use model_storage::Hesitant;
+use odd_storage::Odd;
 use proptest::prelude::*;
 use testkit::Executor;
 
@@ -288,7 +288,7 @@ proptest! {
     #[test]
     fn told_in_any_order(rounds in prop::collection::vec(
         (prop::collection::vec(op(), SESSIONS), prop::collection::vec(any::<u8>(), 1..24)), 1..12)) {
-        let storage = Arc::new(Hesitant::default());
+        let storage = Arc::new(Odd::hesitant());
         let server = Server::over(storage, Limits::default(), imap::Settings::default());
         let mut world = World::new(server);
         for (ops, choices) in rounds {

@@ -245,6 +245,12 @@ impl View {
         self.muted.iter().any(|(at, uids)| *at == mod_seq && uids.contains(uid))
     }
 
+    /// Whether [`View::sync`] would tell a change of this message's flags.
+    pub fn is_untold(&self, uid: Uid) -> bool {
+        let row = self.mailbox.get(uid).filter(|row| row.uid < self.announced);
+        row.is_some_and(|row| row.mod_seq > self.told && !self.is_muted(uid, row.mod_seq))
+    }
+
     /// Whether [`View::sync`] with `Tell` would say something.
     pub fn has_news(&self) -> bool {
         !self.ghosts.is_empty()

@@ -26,7 +26,10 @@ pub enum SyntaxErrorKind {
     /// There is no such command: BAD.
     UnknownCommand,
     /// SEARCH, SORT or THREAD in a charset nobody knows: NO \[BADCHARSET\] (RFC 9051 §6.4.4).
-    BadCharset,
+    BadCharset {
+        /// The result was to be saved: now nothing is (RFC 5182 §2.1).
+        save: bool,
+    },
     /// CREATE with a role that nobody knows: NO \[USEATTR\] (RFC 6154 §3).
     UnknownSpecialUse,
     /// Parentheses nest deeper than [`Syntax::nesting_max`](crate::Syntax::nesting_max): BAD.
@@ -42,7 +45,7 @@ impl fmt::Display for SyntaxError {
         match self.kind {
             SyntaxErrorKind::Syntax => write!(f, "expected {} at byte {at}", self.expected),
             SyntaxErrorKind::UnknownCommand => write!(f, "unknown command at byte {at}"),
-            SyntaxErrorKind::BadCharset => write!(f, "unknown charset at byte {at}"),
+            SyntaxErrorKind::BadCharset { .. } => write!(f, "unknown charset at byte {at}"),
             SyntaxErrorKind::UnknownSpecialUse => write!(f, "unknown special use at byte {at}"),
             SyntaxErrorKind::NestingLimit => write!(f, "too many open parentheses at byte {at}"),
             SyntaxErrorKind::Incomplete => {

@@ -155,7 +155,12 @@ async fn answer(cx: &mut Selected<'_>, args: &Store, outcome: &Outcome) -> Resul
         sync::flags_of_mailbox(cx.mailbox, &mut cx.out);
     }
     for uid in outcome.passed.union(&outcome.failed).iter() {
-        let flags = !args.silent || outcome.failed.contains(uid);
+        let failed = outcome.failed.contains(uid);
+        if failed && cx.mailbox.view.is_untold(uid) {
+            // The end of the command tells it.
+            continue;
+        }
+        let flags = !args.silent || failed;
         let mod_seq = enabled.condstore
             && (flags || args.unchanged_since.is_some() || outcome.changed.contains(uid));
         if flags || mod_seq {

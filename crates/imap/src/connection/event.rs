@@ -51,28 +51,26 @@ pub struct Refusal {
     pub code: Option<Code>,
     /// Text for people.
     pub text: String,
+    /// Whether the saved search result is empty now (RFC 5182 §2.1).
+    pub forgets_saved: bool,
 }
 
 impl Refusal {
     pub(super) fn bad(tag: Option<String>, text: &str) -> Self {
-        Self { tag, no: false, code: None, text: text.to_owned() }
+        Self { tag, no: false, code: None, text: text.to_owned(), forgets_saved: false }
     }
 }
 
 impl From<SyntaxError> for Refusal {
     fn from(error: SyntaxError) -> Self {
-        let text = error.to_string();
-        match error.kind {
-            SyntaxErrorKind::BadCharset => Self {
-                tag: error.tag,
-                no: true,
-                code: Some(Code::BadCharset(CHARSETS.to_vec())),
-                text,
-            },
-            SyntaxErrorKind::UnknownSpecialUse => {
-                Self { tag: error.tag, no: true, code: Some(Code::UseAttr), text }
+        let (code, forgets_saved) = match error.kind {
+            SyntaxErrorKind::BadCharset { save } => {
+                (Some(Code::BadCharset(CHARSETS.to_vec())), save)
             }
-            _ => Self { tag: error.tag, no: false, code: None, text },
-        }
+            SyntaxErrorKind::UnknownSpecialUse => (Some(Code::UseAttr), false),
+            _ => (None, false),
+        };
+        let text = error.to_string();
+        Self { tag: error.tag, no: code.is_some(), code, text, forgets_saved }
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn parse(c: &mut Cursor<'_>, numbering: Numbering) -> Result<Search> 
     if c.eat_word("CHARSET") {
         c.sp()?;
         let start = c.at();
-        text = charset(c)?;
+        text = charset(c, returns.is_some_and(|returns| returns.save))?;
         // RFC 6855 §3 forbids CHARSET after UTF8=ACCEPT because labels may contradict each other.
         // "UTF-8" does not, and clients go on sending it.
         if c.syntax.utf8 && !c.syntax.rev2 && matches!(text, Charset::Other(_)) {
@@ -57,8 +57,8 @@ pub(super) fn parse(c: &mut Cursor<'_>, numbering: Numbering) -> Result<Search> 
 }
 
 /// RFC 5256 §5, search-criteria: the charset is not optional there.
-pub(super) fn criteria(c: &mut Cursor<'_>) -> Result<SearchKey> {
-    let text = charset(c)?;
+pub(super) fn criteria(c: &mut Cursor<'_>, save: bool) -> Result<SearchKey> {
+    let text = charset(c, save)?;
     c.sp()?;
     program(c, text)
 }
@@ -101,7 +101,7 @@ pub(super) fn return_options(c: &mut Cursor<'_>) -> Result<Option<SearchReturn>>
     Ok(Some(returns))
 }
 
-fn charset(c: &mut Cursor<'_>) -> Result<Charset> {
+fn charset(c: &mut Cursor<'_>, save: bool) -> Result<Charset> {
     let start = c.at();
     let label = c.astring("a charset")?;
     if label.eq_ignore_ascii_case(b"US-ASCII") {
@@ -117,7 +117,7 @@ fn charset(c: &mut Cursor<'_>) -> Result<Charset> {
         }
         _ => {
             let mut error = c.fail_at(start, "a known charset");
-            error.kind = SyntaxErrorKind::BadCharset;
+            error.kind = SyntaxErrorKind::BadCharset { save };
             Err(error)
         }
     }

@@ -44,7 +44,12 @@ pub(super) fn parse(c: &mut Cursor<'_>, numbering: Numbering) -> Result<Sort> {
         Ok(SortCriterion { key: c.choose(KEYS, "a sort key")?, reverse })
     })?;
     c.sp()?;
-    Ok(Sort { numbering, returns, criteria, key: search::criteria(c)? })
+    Ok(Sort {
+        numbering,
+        returns,
+        criteria,
+        key: search::criteria(c, returns.is_some_and(|returns| returns.save))?,
+    })
 }
 
 pub(super) fn print(sort: &Sort, out: &mut Vec<u8>, style: Style) {

@@ -26,7 +26,7 @@ pub(super) fn parse(c: &mut Cursor<'_>, numbering: Numbering) -> Result<Thread> 
     ];
     let algorithm = c.choose(&table, "ORDEREDSUBJECT or REFERENCES")?;
     c.sp()?;
-    Ok(Thread { numbering, algorithm, key: search::criteria(c)? })
+    Ok(Thread { numbering, algorithm, key: search::criteria(c, false)? })
 }
 
 pub(super) fn print(thread: &Thread, out: &mut Vec<u8>, style: Style) {

@@ -1,7 +1,10 @@
-//! Storage that lets others go first: every commit waits before it has its place and before it is
-//! durable.
+//! Storage that is odd on purpose: it lets others go first, counts what is read, and loses messages.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
+use std::collections::HashSet;
 use std::future::poll_fn;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use base::{AccountId, ModSeq};
@@ -11,7 +14,30 @@ use storage::memory::Memory;
 use storage::{Batch, CommitError, Entry, Error, Incoming, Outgoing, Pending, Storage, Task};
 
 #[derive(Default)]
-pub(crate) struct Hesitant(Memory);
+pub(crate) struct Odd {
+    memory: Memory,
+    /// Whether every commit waits before it has its place and before it is durable.
+    pub(crate) hesitates: bool,
+    /// Octets of messages that were read.
+    pub(crate) octets_read: AtomicU64,
+    /// Messages that cannot be read.
+    pub(crate) damaged: Mutex<HashSet<Position>>,
+    /// Whether there is no room for records.
+    pub(crate) is_full: Mutex<bool>,
+}
+
+impl Odd {
+    pub(crate) fn hesitant() -> Self {
+        Self { hesitates: true, ..Self::default() }
+    }
+
+    fn check(&self, at: Position) -> Result<(), Error> {
+        match self.damaged.lock().unwrap().contains(&at) {
+            true => Err(Error::Damaged("on purpose".to_owned())),
+            false => Ok(()),
+        }
+    }
+}
 
 /// Goes to the end of the line once.
 async fn step_back() {
@@ -27,18 +53,18 @@ async fn step_back() {
     .await;
 }
 
-impl Storage for Hesitant {
+impl Storage for Odd {
     fn accounts(&self) -> Task<'_, Result<Vec<AccountId>, Error>> {
-        self.0.accounts()
+        self.memory.accounts()
     }
     fn create(&self, account: AccountId) -> Task<'_, Result<(), Error>> {
-        self.0.create(account)
+        self.memory.create(account)
     }
     fn remove(&self, account: AccountId) -> Task<'_, Result<(), Error>> {
-        self.0.remove(account)
+        self.memory.remove(account)
     }
     fn head(&self, account: AccountId) -> Task<'_, Result<ModSeq, Error>> {
-        self.0.head(account)
+        self.memory.head(account)
     }
     fn read(
         &self,
@@ -46,7 +72,7 @@ impl Storage for Hesitant {
         after: ModSeq,
         limit: usize,
     ) -> Task<'_, Result<Vec<Entry>, Error>> {
-        self.0.read(account, after, limit)
+        self.memory.read(account, after, limit)
     }
     fn commit(
         &self,
@@ -55,8 +81,14 @@ impl Storage for Hesitant {
         batch: Batch,
     ) -> Task<'_, Result<Pending, CommitError>> {
         Box::pin(async move {
+            if *self.is_full.lock().unwrap() {
+                return Err(Error::NoSpace.into());
+            }
+            if !self.hesitates {
+                return self.memory.commit(account, expected, batch).await;
+            }
             step_back().await;
-            let Pending { entries, durable } = self.0.commit(account, expected, batch).await?;
+            let Pending { entries, durable } = self.memory.commit(account, expected, batch).await?;
             let durable: Task<'static, Result<(), Error>> = Box::pin(async move {
                 step_back().await;
                 step_back().await;
@@ -70,36 +102,44 @@ impl Storage for Hesitant {
         account: AccountId,
         size_hint: Option<u64>,
     ) -> Task<'_, Result<Box<dyn Incoming>, Error>> {
-        self.0.incoming(account, size_hint)
+        self.memory.incoming(account, size_hint)
     }
     fn message(&self, account: AccountId, at: Position) -> Task<'_, Result<Bytes, Error>> {
         Box::pin(async move {
-            step_back().await;
-            self.0.message(account, at).await
+            if self.hesitates {
+                step_back().await;
+            }
+            self.check(at)?;
+            let bytes = self.memory.message(account, at).await?;
+            self.octets_read.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+            Ok(bytes)
         })
     }
     fn open(&self, account: AccountId, at: Position) -> Task<'_, Result<Box<dyn Outgoing>, Error>> {
-        self.0.open(account, at)
+        Box::pin(async move {
+            self.check(at)?;
+            self.memory.open(account, at).await
+        })
     }
     fn summaries(
         &self,
         account: AccountId,
         at: Vec<Position>,
     ) -> Task<'_, Result<Vec<Option<Bytes>>, Error>> {
-        self.0.summaries(account, at)
+        self.memory.summaries(account, at)
     }
     fn put_summaries(
         &self,
         account: AccountId,
         summaries: Vec<(Position, Bytes)>,
     ) -> Task<'_, Result<(), Error>> {
-        self.0.put_summaries(account, summaries)
+        self.memory.put_summaries(account, summaries)
     }
     fn load_snapshot(
         &self,
         account: AccountId,
     ) -> Task<'_, Result<Option<(ModSeq, Bytes)>, Error>> {
-        self.0.load_snapshot(account)
+        self.memory.load_snapshot(account)
     }
     fn save_snapshot(
         &self,
@@ -107,6 +147,6 @@ impl Storage for Hesitant {
         at: ModSeq,
         bytes: Bytes,
     ) -> Task<'_, Result<(), Error>> {
-        self.0.save_snapshot(account, at, bytes)
+        self.memory.save_snapshot(account, at, bytes)
     }
 }

@@ -1,0 +1,221 @@
+//! FETCH and SEARCH of what does not fit into memory, of what is damaged, and for clients that do
+//! not read.
+
+mod common;
+mod odd_storage;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use base::Limits;
+use common::Server;
+use odd_storage::Odd;
+use testkit::{Executor, Peer, block_on};
+
+struct Client {
+    executor: Executor<'static>,
+    server: Server,
+    storage: Arc<Odd>,
+    peer: Peer,
+}
+
+impl Client {
+    fn new() -> Self {
+        let storage = Arc::new(Odd::default());
+        let server = Server::over(storage.clone(), Limits::default(), imap::Settings::default());
+        let mut executor = Executor::new();
+        let (pipe, peer) = testkit::pipe::pipe();
+        executor.spawn(imap::serve(Server::wire(pipe, ""), server.shared.clone()));
+        let mut client = Self { executor, server, storage, peer };
+        client.ask("a LOGIN alice secret");
+        client
+    }
+
+    fn deliver(&mut self, message: &[u8]) {
+        let shared = self.server.shared.clone();
+        block_on(Server::deliver(shared, "alice".into(), "INBOX".into(), message.to_vec()));
+    }
+
+    /// Sends a line and takes all that comes.
+    fn ask(&mut self, line: &str) -> Vec<u8> {
+        self.peer.send(format!("{line}\r\n").as_bytes());
+        self.executor.run();
+        self.peer.receive().to_vec()
+    }
+
+    fn text(&mut self, line: &str) -> String {
+        String::from_utf8_lossy(&self.ask(line)).into_owned()
+    }
+
+    /// The literal of a FETCH of one item, and the line before and after it.
+    fn literal(&mut self, line: &str) -> (String, Vec<u8>, String) {
+        let output = self.ask(line);
+        let end = output.windows(2).position(|pair| pair == b"\r\n").unwrap() + 2;
+        let head = String::from_utf8_lossy(&output[..end]).trim_end().to_owned();
+        let open = head.rfind('{').unwrap_or_else(|| panic!("{head}"));
+        let length: usize = head[open + 1..head.len() - 1].parse().unwrap();
+        let (literal, tail) = output[end..].split_at(length);
+        (head, literal.to_vec(), String::from_utf8_lossy(tail).into_owned())
+    }
+}
+
+/// A message of some MiB: text, and an attachment in base64 that holds NULs.
+fn large() -> (Vec<u8>, Vec<u8>) {
+    let mut message = b"From: a@example.org\r\nSubject: large\r\nMIME-Version: 1.0\r\n\
+        Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n"
+        .to_vec();
+    for line in 0..40_000 {
+        message.extend_from_slice(format!("This is line number {line} of it.\r\n").as_bytes());
+    }
+    message.extend_from_slice(
+        b"needle in a haystack\r\n--b\r\nContent-Type: application/octet-stream\r\n\
+        Content-Transfer-Encoding: base64\r\n\r\n",
+    );
+    let data: Vec<u8> = (0..900_000u32).map(|n| (n * 7 % 256) as u8).collect();
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for line in data.chunks(57) {
+        for group in line.chunks(3) {
+            let bits = group.iter().fold(0u32, |bits, &byte| bits << 8 | u32::from(byte));
+            let digit = |at: u32| ALPHABET[(bits >> (18 - 6 * at) & 63) as usize];
+            message.extend((0..4).map(digit));
+        }
+        message.extend_from_slice(b"\r\n");
+    }
+    message.extend_from_slice(b"--b--\r\n");
+    (message, data)
+}
+
+#[test]
+fn large_messages_stream() {
+    let (message, data) = large();
+    let mut client = Client::new();
+    client.deliver(&message);
+    client.ask("b SELECT INBOX");
+
+    let (head, whole, tail) = client.literal("c FETCH 1 BODY.PEEK[]");
+    assert_eq!(head, format!("* 1 FETCH (BODY[] {{{}}}", message.len()));
+    assert!(whole == message, "the message comes back byte for byte");
+    assert_eq!(tail, ")\r\nc OK FETCH completed\r\n");
+
+    // In chunks, as Thunderbird and Apple Mail fetch; the last is short, and then there is nothing.
+    let mut chunks = Vec::new();
+    loop {
+        let line = format!("d FETCH 1 BODY.PEEK[]<{}.393216>", chunks.len());
+        if chunks.len() >= message.len() {
+            assert!(
+                client
+                    .text(&line)
+                    .starts_with(&format!("* 1 FETCH (BODY[]<{}> \"\")", chunks.len()))
+            );
+            break;
+        }
+        let (head, chunk, _) = client.literal(&line);
+        assert!(head.starts_with(&format!("* 1 FETCH (BODY[]<{}> {{", chunks.len())), "{head}");
+        chunks.extend(chunk);
+    }
+    assert!(chunks == message, "the chunks are the message");
+
+    let (head, decoded, _) = client.literal("e FETCH 1 BINARY.PEEK[2]");
+    assert_eq!(head, format!("* 1 FETCH (BINARY[2] ~{{{}}}", data.len()));
+    assert!(decoded == data, "the attachment is decoded");
+    let (head, part, _) = client.literal("f FETCH 1 BINARY.PEEK[2]<899990.100>");
+    assert_eq!(head, "* 1 FETCH (BINARY[2]<899990> {10}");
+    assert_eq!(part, data[899_990..]);
+    let size = format!("* 1 FETCH (BINARY.SIZE[2] {})\r\ng OK FETCH completed\r\n", data.len());
+    assert_eq!(client.text("g FETCH 1 BINARY.SIZE[2]"), size);
+
+    let (_, fields, _) = client.literal("h FETCH 1 BODY.PEEK[HEADER.FIELDS (SUBJECT)]");
+    assert_eq!(fields, b"Subject: large\r\n\r\n");
+    let start = message.windows(12).position(|w| w == b"This is line").unwrap();
+    let (_, text, _) = client.literal("i FETCH 1 BODY.PEEK[1]");
+    assert!(message[start..].starts_with(&text) && text.ends_with(b"haystack"));
+
+    for (key, found) in [
+        ("BODY \"NEEDLE in\"", " 1"),
+        ("SUBJECT LARGE NOT FROM nobody", " 1"),
+        ("SUBJECT small BODY needle", ""),
+        ("TEXT absent", ""),
+    ] {
+        let answer = client.text(&format!("j SEARCH {key}"));
+        assert_eq!(answer, format!("* SEARCH{found}\r\nj OK SEARCH completed\r\n"), "{key}");
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_is_waited_for() {
+    let mut client = Client::new();
+    let message = format!("Subject: x\r\n\r\n{}\r\n", "y".repeat(20_000));
+    const COUNT: usize = 200;
+    for _ in 0..COUNT {
+        client.deliver(message.as_bytes());
+    }
+    client.ask("b SELECT INBOX");
+    client.peer.set_window(1000);
+    let before = client.storage.octets_read.load(Ordering::SeqCst);
+    client.peer.send(b"c FETCH 1:* (FLAGS BODY.PEEK[])\r\n");
+    client.executor.run();
+    let octets = client.storage.octets_read.load(Ordering::SeqCst) - before;
+    assert!(octets < 700_000, "{octets} octets were read for a client that reads none");
+    // It loses nothing by that.
+    let mut output = Vec::new();
+    loop {
+        let more = client.peer.receive();
+        if more.is_empty() {
+            break;
+        }
+        output.extend_from_slice(&more);
+        client.executor.run();
+    }
+    let all = String::from_utf8(output).unwrap();
+    assert_eq!(all.matches("FETCH (FLAGS (\\Recent) BODY[] {").count(), COUNT);
+    assert!(all.ends_with(")\r\nc OK FETCH completed\r\n"));
+}
+
+#[test]
+fn damage_is_contained() {
+    let mut client = Client::new();
+    for subject in ["one", "two", "three"] {
+        client.deliver(format!("Subject: {subject}\r\n\r\ntext\r\n").as_bytes());
+    }
+    client.ask("b SELECT INBOX");
+    let live = block_on(client.server.shared.accounts.open(base::AccountId([1; 16]))).unwrap();
+    let position = live.state().find("INBOX").unwrap().mailbox.nth(1).unwrap().position;
+    client.storage.damaged.lock().unwrap().insert(position);
+    let answer = client.text("c FETCH 1:3 (UID BODY[TEXT])");
+    assert_eq!(
+        answer,
+        "* 1 FETCH (UID 1 BODY[TEXT] {6}\r\ntext\r\n FLAGS (\\Seen \\Recent))\r\n\
+         * 3 FETCH (UID 3 BODY[TEXT] {6}\r\ntext\r\n FLAGS (\\Seen \\Recent))\r\n\
+         c NO [CORRUPTION] some of the messages cannot be read\r\n"
+    );
+    // What needs no bytes works, and so does the search of the others.
+    assert!(client.text("d FETCH 2 (FLAGS RFC822.SIZE)").ends_with("d OK FETCH completed\r\n"));
+    assert_eq!(client.text("e SEARCH TEXT t"), "* SEARCH 1 3\r\ne OK SEARCH completed\r\n");
+    assert_eq!(client.text("f SEARCH NOT BODY x"), "* SEARCH 1 2 3\r\nf OK SEARCH completed\r\n");
+    assert_eq!(
+        client.text("g STORE 2 +FLAGS (\\Deleted)"),
+        "* 2 FETCH (FLAGS (\\Deleted \\Recent))\r\ng OK STORE completed\r\n"
+    );
+}
+
+#[test]
+fn a_full_disk_keeps_nobody_from_reading() {
+    let mut client = Client::new();
+    client.deliver(b"Subject: x\r\n\r\ntext\r\n");
+    client.ask("b SELECT INBOX");
+    *client.storage.is_full.lock().unwrap() = true;
+    assert_eq!(
+        client.text("c FETCH 1 BODY[TEXT]"),
+        "* NO [UNAVAILABLE] The messages could not be marked as seen\r\n\
+         * 1 FETCH (BODY[TEXT] {6}\r\ntext\r\n)\r\nc OK FETCH completed\r\n"
+    );
+    assert_eq!(
+        client.text("d STORE 1 +FLAGS (\\Deleted)"),
+        "d NO [UNAVAILABLE] storage is unavailable, try again later\r\n"
+    );
+    *client.storage.is_full.lock().unwrap() = false;
+    assert_eq!(
+        client.text("e STORE 1 +FLAGS (\\Deleted)"),
+        "* 1 FETCH (FLAGS (\\Deleted \\Recent))\r\ne OK STORE completed\r\n"
+    );
+}
