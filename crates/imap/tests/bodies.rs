@@ -191,7 +191,7 @@ fn damage_is_contained() {
     // What needs no bytes works, and so does the search of the others.
     assert!(client.text("d FETCH 2 (FLAGS RFC822.SIZE)").ends_with("d OK FETCH completed\r\n"));
     assert_eq!(client.text("e SEARCH TEXT t"), "* SEARCH 1 3\r\ne OK SEARCH completed\r\n");
-    assert_eq!(client.text("f SEARCH NOT BODY x"), "* SEARCH 1 2 3\r\nf OK SEARCH completed\r\n");
+    assert_eq!(client.text("f SEARCH NOT BODY z"), "* SEARCH 1 2 3\r\nf OK SEARCH completed\r\n");
     assert_eq!(
         client.text("g STORE 2 +FLAGS (\\Deleted)"),
         "* 2 FETCH (FLAGS (\\Deleted \\Recent))\r\ng OK STORE completed\r\n"
