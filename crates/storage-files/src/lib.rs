@@ -24,6 +24,7 @@ use storage::disk::Disk;
 
 mod accounts;
 mod codec;
+mod compact;
 mod directory;
 mod engine;
 pub mod frame;
@@ -39,6 +40,7 @@ mod summaries;
 mod walk;
 mod writer;
 
+pub use compact::Statistics;
 pub use directory::Directory;
 pub use pool::Threads;
 

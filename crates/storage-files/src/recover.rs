@@ -145,16 +145,19 @@ impl Log {
         checkpoint: Option<(u32, ModSeq)>,
     ) {
         let mut state = self.lock();
-        state.head = ending.head;
+        let begin = checkpoint.map_or(ModSeq::ZERO, |(_, at)| at);
+        // A checkpoint of what is lost: the log goes on behind it.
+        let behind = ending.head < begin;
+        state.head = ending.head.max(begin);
         state.time = ending.time;
         state.end = place;
         state.seed = segment.seed();
-        state.roll = ending.damaged || segment.index_at != 0;
+        state.roll = ending.damaged || segment.index_at != 0 || behind;
         state.durable_to = place.offset;
-        state.written = (ending.head, place);
+        state.written = (state.head, place);
         state.durable = state.written;
         state.checkpoint = checkpoint.map(|(number, _)| number);
-        state.begin = checkpoint.map_or(ModSeq::ZERO, |(_, at)| at);
+        state.begin = begin;
         if segment.index_at == 0 {
             for &(first, _, offset, _) in &ending.commits {
                 state.remember(first, Place { offset, ..place });

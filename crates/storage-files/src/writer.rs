@@ -42,7 +42,13 @@ impl Log {
                 outcome.map(|()| writer.unsynced)
             };
             match outcome {
-                Ok(unsynced) => self.wrote(group, unsynced),
+                Ok(unsynced) => {
+                    let rolled = group.begins.is_some();
+                    self.wrote(group, unsynced);
+                    if rolled {
+                        self.compact_by_itself();
+                    }
+                }
                 Err(error) => return self.fail(&error, Some(group)),
             }
             if !self.shared.pool.is_inline() {

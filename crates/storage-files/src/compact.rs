@@ -1,0 +1,517 @@
+//! Giving space back: what retention does not keep goes.
+//!
+//! First a checkpoint is written: the fold at the last record that is too old to be kept. From then
+//! on the log begins there. Then segments that hold much that is dead are rewritten one by one, and
+//! those that hold nothing else are removed. A rewritten segment has the same number, and an index
+//! from where its messages were to where they are: so positions never change, neither in records nor
+//! in folds nor in caches. Each step is one rename of a file that is whole and durable, so a crash
+//! leaves the old file or the new one, and both are right.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, PoisonError, TryLockError};
+
+use base::{AccountId, ModSeq};
+use bytes::Bytes;
+use mailbox::{Account, Content, Record};
+use storage::disk::{File, Open};
+use storage::{Error, Task};
+
+use crate::frame::{
+    Commit, Encoding, FRAMES_AT, HEADER_BYTES, Header, Kind, Lost, Segment, SegmentKind, padded,
+};
+use crate::log::Log;
+use crate::read::Item;
+use crate::segment::Handle;
+use crate::walk::{Step, Walk};
+use crate::{Files, failed};
+
+/// What an account's log holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Statistics {
+    /// Files of the log.
+    pub segments: usize,
+    /// Bytes of all of them.
+    pub bytes: u64,
+    /// Bytes that compaction would give back.
+    pub dead_bytes: u64,
+    /// The log begins behind this position.
+    pub begin: ModSeq,
+    /// Where it ends.
+    pub head: ModSeq,
+}
+
+/// What is to be kept.
+pub(crate) struct Plan {
+    /// The fold at the position up to which records go.
+    fold: Account,
+    head: ModSeq,
+    /// Offsets of messages that are named by the fold or by records behind it, for each segment.
+    live: BTreeMap<u32, BTreeSet<u32>>,
+    /// The segments there were; the last one is still written to.
+    segments: Vec<(u32, SegmentKind)>,
+    last: u32,
+}
+
+/// What rewriting a segment keeps.
+pub(crate) struct Keep<'a> {
+    /// Records behind this position.
+    pub(crate) records_after: ModSeq,
+    /// Messages by where they were written first; all if there is no set.
+    pub(crate) messages: Option<&'a BTreeSet<u32>>,
+}
+
+impl Files {
+    /// Drops records decided at `keep_after` (milliseconds since 1970 UTC) or earlier, and messages
+    /// that only they name; rewrites segments that are mostly dead. Sessions and commits go on
+    /// meanwhile. Logs that hold [`Record::Directory`] are left as they are.
+    pub fn compact(
+        &self,
+        account: AccountId,
+        keep_after: i64,
+    ) -> Task<'_, Result<Statistics, Error>> {
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            log.sync().await?;
+            self.shared.pool.run(move || log.compact(keep_after, 0)).await
+        })
+    }
+
+    /// What an account's log holds, and what [`Files::compact`] with the same argument would give
+    /// back. Reads the whole log.
+    pub fn statistics(
+        &self,
+        account: AccountId,
+        keep_after: i64,
+    ) -> Task<'_, Result<Statistics, Error>> {
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            log.flushed().await?;
+            let work = move || match log.plan_compaction(keep_after)? {
+                Some(plan) => log.measure(&plan),
+                None => Ok(Statistics::default()),
+            };
+            self.shared.pool.run(work).await
+        })
+    }
+}
+
+impl Log {
+    /// Looks whether there is enough to be given back, after so many segments were filled.
+    pub(crate) fn compact_by_itself(self: &Arc<Self>) {
+        let options = &self.shared.options;
+        let (time, logs) = {
+            let state = self.lock();
+            (state.time, state.logs().count())
+        };
+        // Looking costs reading the log: the longer it is, the rarer.
+        let due = logs > 1 && logs % (logs / 4).max(1) == 0;
+        if options.compact_dead_percent == 0 || !due {
+            return;
+        }
+        let (log, percent) = (self.clone(), u64::from(options.compact_dead_percent));
+        let keep_after = time.saturating_sub(options.retention_ms);
+        self.shared.pool.spawn(move || match log.compact(keep_after, percent) {
+            Ok(statistics) => tracing::debug!(account = %log.id, ?statistics, "looked at a log"),
+            Err(error) => tracing::warn!(account = %log.id, %error, "cannot compact a log"),
+        });
+    }
+
+    /// Compacts if at least so many percent of the bytes are dead.
+    fn compact(&self, keep_after: i64, percent: u64) -> Result<Statistics, Error> {
+        let _one = match self.files.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Somebody else is at it.
+            Err(TryLockError::WouldBlock) => return Ok(Statistics::default()),
+        };
+        let Some(plan) = self.plan_compaction(keep_after)? else {
+            return Ok(Statistics::default());
+        };
+        let before = self.measure(&plan)?;
+        if before.dead_bytes == 0 || before.dead_bytes * 100 < before.bytes * percent {
+            return Ok(before);
+        }
+        self.write_checkpoint(&plan)?;
+        for &(number, kind) in plan.segments.iter().filter(|&&(number, _)| number != plan.last) {
+            match kind {
+                SegmentKind::Log => self.compact_segment(number, &plan)?,
+                SegmentKind::Large => self.drop_large(number, &plan)?,
+                SegmentKind::Checkpoint => {}
+            }
+        }
+        self.measure(&plan)
+    }
+
+    /// Folds the log and notes what is live. Nothing if the log is not to be compacted.
+    fn plan_compaction(&self, keep_after: i64) -> Result<Option<Plan>, Error> {
+        let (head, segments, last, checkpoint, begin) = {
+            let state = self.lock();
+            let segments = state.segments.iter().map(|(&number, &kind)| (number, kind)).collect();
+            // What is not durable may be gone after a crash; a checkpoint must not be ahead of it.
+            (state.durable.0, segments, state.durable.1.segment, state.checkpoint, state.begin)
+        };
+        let mut fold = Account::default();
+        if let Some(number) = checkpoint {
+            let (at, bytes) = self.read_checkpoint(number)?;
+            fold = Account::decode(&bytes)
+                .filter(|fold| fold.head() == at && at == begin)
+                .ok_or_else(|| {
+                    Error::Damaged(format!("the checkpoint in segment {number} is no fold"))
+                })?;
+        }
+        let mut plan = Plan { fold, head, live: BTreeMap::new(), segments, last };
+        let (mut old, mut directory) = (true, false);
+        self.walk_records(begin, |item| {
+            let (first, records) = match item {
+                Item::Commit(first, _, commit) => {
+                    old &= commit.time <= keep_after;
+                    let decoded = commit.records.iter().map(|bytes| Record::decode(bytes));
+                    (first, decoded.collect::<Result<Vec<_>, _>>())
+                }
+                Item::Lost(first, last, bytes) => {
+                    let count = last.get() - first.get();
+                    let rest = std::iter::repeat_n(Record::Lost { bytes: 0 }, count as usize);
+                    (first, Ok(std::iter::once(Record::Lost { bytes }).chain(rest).collect()))
+                }
+            };
+            let records = records.map_err(|bad| Error::Damaged(bad.to_string()))?;
+            for (at, record) in (0..).map(|n| first.plus(n)).zip(&records) {
+                directory |= matches!(record, Record::Directory(_));
+                if at <= begin || at > head {
+                    continue;
+                }
+                if old {
+                    let folded = plan.fold.apply(at, record);
+                    folded.map_err(|bad| Error::Damaged(bad.to_string()))?;
+                } else {
+                    plan.note(record);
+                }
+            }
+            Ok(!directory)
+        })?;
+        if directory {
+            return Ok(None);
+        }
+        plan.note_fold();
+        Ok(Some(plan))
+    }
+
+    fn measure(&self, plan: &Plan) -> Result<Statistics, Error> {
+        let mut all =
+            Statistics { head: plan.head, begin: self.lock().begin, ..Statistics::default() };
+        let logs: Vec<_> = plan.numbers(SegmentKind::Log);
+        for &(number, kind) in &plan.segments {
+            let handle = match self.handle(number) {
+                Ok(handle) => handle,
+                // Removed, or damaged: not ours to give back.
+                Err(Error::Damaged(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            let path = self.segment_path(number, kind);
+            let bytes = handle.file.len().map_err(|error| failed(&path, &error))?;
+            all.segments += 1;
+            all.bytes += bytes;
+            if number == plan.last {
+                continue;
+            }
+            all.dead_bytes += match kind {
+                SegmentKind::Large if plan.is_dead_large(&handle)? => bytes,
+                SegmentKind::Log if self.is_dead_log(number, &logs, plan) => bytes,
+                SegmentKind::Log => self.dead_bytes(&handle, &path, plan)?,
+                _ => 0,
+            };
+        }
+        Ok(all)
+    }
+
+    /// Whether a log segment holds neither live messages nor records to be kept.
+    fn is_dead_log(&self, number: u32, logs: &[u32], plan: &Plan) -> bool {
+        let next = logs.iter().find(|&&other| other > number);
+        let next = next.and_then(|&next| self.handle(next).ok());
+        let base = next.map(|next| next.segment.base);
+        !plan.live.contains_key(&number) && base.is_some_and(|base| base <= plan.fold.head())
+    }
+
+    fn dead_bytes(&self, handle: &Handle, path: &str, plan: &Plan) -> Result<u64, Error> {
+        let keep = plan.keep(handle.segment.number);
+        let end = handle.end().map_err(|error| failed(path, &error))?;
+        let walk = Walk::new(&*handle.file, handle.segment.seed(), FRAMES_AT, end);
+        let mut walk = walk.moved(handle.segment.index_at != 0);
+        let mut dead = 0;
+        while let Some(step) = walk.next().map_err(|error| failed(path, &error))? {
+            match step {
+                Step::Frame(header, _, payload) if !keep.keeps(&header, payload.as_ref()) => {
+                    dead += header.padded_bytes();
+                }
+                Step::Spoiled(..) | Step::Gap(..) => return Ok(0),
+                _ => {}
+            }
+        }
+        Ok(dead)
+    }
+
+    fn write_checkpoint(&self, plan: &Plan) -> Result<(), Error> {
+        let at = plan.fold.head();
+        let (number, old) = {
+            let mut state = self.lock();
+            if at <= state.begin {
+                return Ok(());
+            }
+            state.next_number += 1;
+            (state.next_number - 1, state.checkpoint)
+        };
+        let path = self.segment_path(number, SegmentKind::Checkpoint);
+        let fold = plan.fold.encode();
+        let mut payload = (fold.len() as u64).to_le_bytes().to_vec();
+        let encoding = self.shared.codec.encode(&fold, &mut payload);
+        let mut write = || {
+            let salt = self.shared.disk.random()?;
+            let kind = SegmentKind::Checkpoint;
+            let segment = Segment { kind, number, account: self.id, salt, base: at, index_at: 0 };
+            let header = Header {
+                kind: Kind::Checkpoint,
+                encoding,
+                payload_bytes: u32::try_from(payload.len()).map_err(io::Error::other)?,
+                offset: FRAMES_AT as u32,
+                durable_to: FRAMES_AT as u32,
+                sequence: at,
+                payload_crc: crc32c::crc32c(&payload),
+            };
+            let mut bytes = segment.encode();
+            bytes.extend_from_slice(&header.encode(segment.seed()));
+            bytes.append(&mut payload);
+            self.replace(&path, |file| file.write_at(&bytes, 0))
+        };
+        write().map_err(|error: io::Error| failed(&path, &error))?;
+        {
+            let mut state = self.lock();
+            state.segments.insert(number, SegmentKind::Checkpoint);
+            (state.begin, state.checkpoint) = (at, Some(number));
+        }
+        old.map_or(Ok(()), |old| self.drop_segment(old, SegmentKind::Checkpoint))
+    }
+
+    fn compact_segment(&self, number: u32, plan: &Plan) -> Result<(), Error> {
+        let logs = plan.numbers(SegmentKind::Log);
+        if self.is_dead_log(number, &logs, plan) {
+            return self.drop_segment(number, SegmentKind::Log);
+        }
+        let path = self.segment_path(number, SegmentKind::Log);
+        let handle = match self.handle(number) {
+            Ok(handle) => handle,
+            Err(Error::Damaged(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let length = handle.file.len().map_err(|error| failed(&path, &error))?;
+        // A fifth is worth rewriting the rest.
+        if self.dead_bytes(&handle, &path, plan)? < length / 5 {
+            return Ok(());
+        }
+        self.rewrite(&handle, &plan.keep(number), &[])
+    }
+
+    /// Writes a segment anew with what is to be kept, and `lost` in front.
+    pub(crate) fn rewrite(
+        &self,
+        handle: &Handle,
+        keep: &Keep<'_>,
+        lost: &[(ModSeq, Lost)],
+    ) -> Result<(), Error> {
+        let number = handle.segment.number;
+        let path = self.segment_path(number, SegmentKind::Log);
+        let work = |file: &dyn File| Rewriter::new(file, handle.segment).run(handle, keep, lost);
+        self.replace(&path, work).map_err(|error| failed(&path, &error))?;
+        self.lock().index.retain(|&(_, place)| place.segment != number);
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).forget(number);
+        Ok(())
+    }
+
+    /// Makes a file whole and durable, and gives it its name, which another file may have.
+    fn replace(
+        &self,
+        path: &str,
+        write: impl FnOnce(&dyn File) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let disk = &self.shared.disk;
+        let temporary = format!("{path}.tmp");
+        let file = match disk.open(&temporary, Open::New) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                disk.remove(&temporary)?;
+                disk.open(&temporary, Open::New)?
+            }
+            other => other?,
+        };
+        write(&*file)?;
+        file.sync_data()?;
+        disk.rename(&temporary, path)?;
+        disk.sync_dir(&self.path("log"))
+    }
+
+    fn drop_large(&self, number: u32, plan: &Plan) -> Result<(), Error> {
+        match self.handle(number) {
+            Ok(handle) if plan.is_dead_large(&handle)? => {
+                self.drop_segment(number, SegmentKind::Large)
+            }
+            Ok(_) | Err(Error::Damaged(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn drop_segment(&self, number: u32, kind: SegmentKind) -> Result<(), Error> {
+        {
+            let mut state = self.lock();
+            state.segments.remove(&number);
+            state.index.retain(|&(_, place)| place.segment != number);
+        }
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).forget(number);
+        let path = self.segment_path(number, kind);
+        match self.shared.disk.remove(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&path, &error)),
+            _ => {
+                self.drop_summaries(number);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Plan {
+    fn note(&mut self, record: &Record) {
+        let Record::Appended { messages, .. } = record else { return };
+        for message in messages {
+            if let Content::At(at) = message.content {
+                self.live.entry(at.segment).or_default().insert(at.offset);
+            }
+        }
+    }
+
+    fn note_fold(&mut self) {
+        for info in self.fold.mailboxes() {
+            for row in info.mailbox.rows() {
+                self.live.entry(row.position.segment).or_default().insert(row.position.offset);
+            }
+        }
+    }
+
+    fn numbers(&self, kind: SegmentKind) -> Vec<u32> {
+        let of_kind = self.segments.iter().filter(|&&(_, other)| other == kind);
+        of_kind.map(|&(number, _)| number).collect()
+    }
+
+    fn keep(&self, number: u32) -> Keep<'_> {
+        static NONE: BTreeSet<u32> = BTreeSet::new();
+        let messages = Some(self.live.get(&number).unwrap_or(&NONE));
+        Keep { records_after: self.fold.head(), messages }
+    }
+
+    /// A large message that no record names; one whose commit is still on its way is not.
+    fn is_dead_large(&self, handle: &Handle) -> Result<bool, Error> {
+        if self.live.contains_key(&handle.segment.number) {
+            return Ok(false);
+        }
+        let mut bytes = [0; HEADER_BYTES];
+        let read = handle.file.read_at(&mut bytes, FRAMES_AT);
+        read.map_err(|error| failed("large message", &error))?;
+        let header = Header::decode(&bytes, handle.segment.seed());
+        Ok(header.is_some_and(|header| header.sequence <= self.head))
+    }
+}
+
+impl Keep<'_> {
+    fn keeps(&self, header: &Header, payload: Option<&Bytes>) -> bool {
+        let last = match header.kind {
+            Kind::Message => {
+                return self.messages.is_none_or(|live| live.contains(&header.offset));
+            }
+            Kind::Records => {
+                payload.and_then(Commit::decode).map(|commit| commit.last(header.sequence))
+            }
+            Kind::Lost => payload.and_then(|payload| Lost::decode(payload)).map(|lost| lost.last),
+            _ => return false,
+        };
+        last.is_some_and(|last| last > self.records_after)
+    }
+}
+
+impl Handle {
+    /// Where frames end: in front of a rewritten segment's index.
+    pub(crate) fn end(&self) -> io::Result<u64> {
+        match self.segment.index_at {
+            0 => self.file.len(),
+            at => Ok(u64::from(at)),
+        }
+    }
+}
+
+/// Writes a segment anew.
+struct Rewriter<'a> {
+    file: &'a dyn File,
+    segment: Segment,
+    at: u64,
+    buffer: Vec<u8>,
+    index: Vec<u8>,
+}
+
+/// Bytes of one write.
+const WRITE_BYTES: usize = 1024 * 1024;
+
+impl<'a> Rewriter<'a> {
+    fn new(file: &'a dyn File, segment: Segment) -> Self {
+        Self { file, segment, at: FRAMES_AT, buffer: Vec::new(), index: Vec::new() }
+    }
+
+    fn run(mut self, handle: &Handle, keep: &Keep<'_>, lost: &[(ModSeq, Lost)]) -> io::Result<()> {
+        for &(first, lost) in lost {
+            self.put_own(Kind::Lost, first, &lost.encode())?;
+        }
+        let seed = handle.segment.seed();
+        let mut walk = Walk::new(&*handle.file, seed, FRAMES_AT, handle.end()?)
+            .moved(handle.segment.index_at != 0);
+        while let Some(step) = walk.next()? {
+            let Step::Frame(header, _, Some(payload)) = step else { continue };
+            if keep.keeps(&header, Some(&payload)) {
+                if header.kind == Kind::Message {
+                    let now = self.at + self.buffer.len() as u64;
+                    self.index.extend_from_slice(&header.offset.to_le_bytes());
+                    self.index.extend_from_slice(&(now as u32).to_le_bytes());
+                }
+                self.put(&header, &payload)?;
+            }
+        }
+        let index = std::mem::take(&mut self.index);
+        self.segment.index_at = (self.at + self.buffer.len() as u64) as u32;
+        self.put_own(Kind::Index, ModSeq::ZERO, &index)?;
+        self.flush()?;
+        self.file.write_at(&self.segment.encode(), 0)
+    }
+
+    /// A frame that was not there before.
+    fn put_own(&mut self, kind: Kind, sequence: ModSeq, payload: &[u8]) -> io::Result<()> {
+        let offset = (self.at + self.buffer.len() as u64) as u32;
+        let header = Header {
+            kind,
+            encoding: Encoding::Raw,
+            payload_bytes: payload.len() as u32,
+            offset,
+            durable_to: FRAMES_AT as u32,
+            sequence,
+            payload_crc: crc32c::crc32c(payload),
+        };
+        self.put(&header, payload)
+    }
+
+    fn put(&mut self, header: &Header, payload: &[u8]) -> io::Result<()> {
+        self.buffer.extend_from_slice(&header.encode(self.segment.seed()));
+        self.buffer.extend_from_slice(payload);
+        self.buffer.resize(padded(self.buffer.len() as u64) as usize, 0);
+        if self.buffer.len() >= WRITE_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.write_at(&self.buffer, self.at)?;
+        self.at += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+}
