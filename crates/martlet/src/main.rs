@@ -7,6 +7,8 @@ mod cli;
 mod client;
 mod config;
 mod exit;
+mod import;
+mod import_command;
 mod logging;
 mod operation;
 mod password;
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         Command::Serve(flags) => serve::run(&cli.place, flags),
         Command::Config(command) => config(&cli.place, command),
         Command::Account(command) => account::run(&cli.place, command),
+        Command::Import(command) => import_command::run(&cli.place, command),
         _ => Err(Failure::failed("not there yet")),
     };
     match outcome {

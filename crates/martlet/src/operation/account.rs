@@ -68,7 +68,7 @@ fn refused(error: Error) -> Refused {
 }
 
 /// The account of this name or alias.
-pub(super) fn find(node: &Node, name: &str) -> Result<Arc<User>, Refused> {
+pub(crate) fn find(node: &Node, name: &str) -> Result<Arc<User>, Refused> {
     let directory = node.directory().directory();
     let found = directory.find(name).cloned();
     found.ok_or_else(|| Refused::new("refused", format!("there is no account {name}")))

@@ -3,7 +3,9 @@
 
 mod account;
 
-pub(crate) use account::{AccountLine, AccountPage};
+use std::path::PathBuf;
+
+pub(crate) use account::{AccountLine, AccountPage, find};
 
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use serde_json::Value;
 use server::Node;
 use server::admin::{Answer, Handler, Progress, Refused};
 
+use crate::import;
 use crate::password::Password;
 
 /// What can be asked for.
@@ -28,6 +31,8 @@ pub(crate) enum Request {
     AliasAdd { alias: String, name: String },
     AliasRemove { alias: String },
     AliasList,
+    ImportMaildir { path: PathBuf, account: String },
+    ImportMbox { path: PathBuf, account: String, mailbox: String },
 }
 
 /// The handler of the admin socket.
@@ -44,7 +49,6 @@ impl Handler for Operations {
 }
 
 async fn run(node: &Arc<Node>, request: Request, progress: Progress) -> Result<Value, Refused> {
-    let _ = progress;
     match request {
         Request::AccountAdd { name, password } => account::add(node, &name, &password).await,
         Request::AccountList => account::list(node),
@@ -60,6 +64,12 @@ async fn run(node: &Arc<Node>, request: Request, progress: Progress) -> Result<V
         Request::AliasAdd { alias, name } => account::add_alias(node, &name, &alias).await,
         Request::AliasRemove { alias } => account::remove_alias(node, &alias).await,
         Request::AliasList => account::list_aliases(node),
+        Request::ImportMaildir { path, account } => {
+            to_value(import::maildir(node, path, &account, progress).await?)
+        }
+        Request::ImportMbox { path, account, mailbox } => {
+            to_value(import::mbox(node, path, &account, mailbox, progress).await?)
+        }
     }
 }
 
