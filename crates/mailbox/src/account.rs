@@ -227,11 +227,14 @@ impl Account {
         }
     }
 
-    /// Frees the mailbox's name and remembers its UIDVALIDITY, which no later mailbox may reach.
+    /// Frees the mailbox's name and remembers its UIDVALIDITY, which no later mailbox may reach. One
+    /// that never gave a UID promised nothing: an import may put one with a lower UIDVALIDITY there.
     fn retire_name(&mut self, id: MailboxId) {
         if let Some(slot) = self.mailboxes.get(&id) {
-            let uid_validity = slot.mailbox.uid_validity().get();
-            self.uid_validity_retired = self.uid_validity_retired.max(uid_validity);
+            if slot.mailbox.uid_next() > Uid::MIN {
+                let uid_validity = slot.mailbox.uid_validity().get();
+                self.uid_validity_retired = self.uid_validity_retired.max(uid_validity);
+            }
             self.names.remove(&*slot.name.clone());
         }
     }

@@ -53,7 +53,7 @@ fn a_renamed_mailbox_stays_itself() {
 /// RFC 9051 §2.3.1.1: a name that comes again comes with a greater UIDVALIDITY.
 #[test]
 fn uid_validity_only_grows() {
-    let mut account = fold(&[created("a", 900)]);
+    let mut account = fold(&[created("a", 900), appended(&[(1, 0)])]);
     let validity = |n| UidValidity::new(n).unwrap();
     assert_eq!(account.next_uid_validity(100), validity(901));
     assert_eq!(account.next_uid_validity(5000), validity(5000));
@@ -65,6 +65,10 @@ fn uid_validity_only_grows() {
     let account = Account::decode(&account.encode()).unwrap();
     assert_eq!(account.next_uid_validity(100), validity(901));
     assert!(!account.accepts_uid_validity(validity(900)));
+    // One that never gave a UID promised nothing.
+    let account = fold(&[created("a", 900), Record::MailboxDeleted { mailbox: id(1) }]);
+    assert!(account.accepts_uid_validity(validity(5)));
+    assert_eq!(account.next_uid_validity(100), validity(901));
 }
 
 #[test]

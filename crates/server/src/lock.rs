@@ -36,7 +36,7 @@ impl DataLock {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(data.join("lock"))?;
+            .open(data.join("server.lock"))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {

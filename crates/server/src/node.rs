@@ -119,6 +119,10 @@ fn make_private(path: &Path) -> io::Result<()> {
 }
 
 fn engine(settings: &Settings) -> Result<Arc<dyn Storage>, storage::Error> {
-    let _ = settings;
-    Ok(Arc::new(storage::Memory::new()))
+    let options = storage_files::Options {
+        segment_bytes: settings.segment_bytes_max,
+        retention_ms: i64::try_from(settings.retention.as_millis()).unwrap_or(i64::MAX),
+        ..storage_files::Options::default()
+    };
+    Ok(Arc::new(storage_files::Files::open(&settings.data, options)?))
 }

@@ -77,7 +77,7 @@ impl Default for Settings {
             plaintext_from_loopback: true,
             limits: Limits::default(),
             retention: Duration::from_secs(30 * 86_400),
-            segment_bytes_max: 256 * 1024 * 1024,
+            segment_bytes_max: 64 * 1024 * 1024,
             mask: Mask::default(),
         }
     }
