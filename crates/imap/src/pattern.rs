@@ -3,6 +3,8 @@
 //! All places a match can stand at advance together, so no pattern costs more than its length times
 //! the name's.
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::names::DELIMITER;
 
 /// A pattern with its reference.
@@ -26,7 +28,8 @@ impl Pattern {
     pub(crate) fn new(reference: &str, pattern: &str) -> Self {
         let reference = if pattern.starts_with(DELIMITER) { "" } else { reference };
         let mut tokens: Vec<Token> = Vec::new();
-        for c in reference.chars().chain(pattern.chars()) {
+        // Names are in form C, and clients may write them otherwise (RFC 9051 §5.1).
+        for c in reference.chars().chain(pattern.chars()).nfc() {
             let token = match c {
                 '*' => Token::Any,
                 '%' => Token::Level,
@@ -135,6 +138,7 @@ mod tests {
             ("", "INBOXES", "inboxes", false),
             ("", "", "", true),
             ("", "é%", "éa", true),
+            ("", "e\u{301}%", "éa", true),
         ] {
             let matches = Pattern::new(reference, pattern).matches(name);
             assert_eq!(matches, wanted, "{reference:?} {pattern:?} {name:?}");

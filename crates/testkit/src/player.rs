@@ -299,7 +299,8 @@ impl Blessed {
 }
 
 /// The length of the first complete response in `bytes`: a line, with the literals it announces.
-fn response_length(bytes: &[u8]) -> Option<usize> {
+/// `None` if there is no complete one.
+pub fn response_length(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
     loop {
         let end = from + bytes.get(from..)?.windows(2).position(|pair| pair == b"\r\n")? + 2;
