@@ -50,10 +50,10 @@ impl Client {
     /// The literal of a FETCH of one item, and the line before and after it.
     fn literal(&mut self, line: &str) -> (String, Vec<u8>, String) {
         let output = self.ask(line);
-        let end = output.windows(2).position(|pair| pair == b"\r\n").unwrap() + 2;
+        let end = output.windows(2).position(|pair| pair == b"\r\n").expect("a line") + 2;
         let head = String::from_utf8_lossy(&output[..end]).trim_end().to_owned();
         let open = head.rfind('{').unwrap_or_else(|| panic!("{head}"));
-        let length: usize = head[open + 1..head.len() - 1].parse().unwrap();
+        let length: usize = head[open + 1..head.len() - 1].parse().expect("a length");
         let (literal, tail) = output[end..].split_at(length);
         (head, literal.to_vec(), String::from_utf8_lossy(tail).into_owned())
     }

@@ -94,14 +94,14 @@ impl Client {
         let words: Vec<&str> = line.splitn(4, ' ').collect();
         match words[..] {
             ["*", number, "EXISTS"] => {
-                let count: usize = number.parse().unwrap();
+                let count: usize = number.parse().expect("a number");
                 assert!(count >= self.messages.len(), "EXISTS shrinks\n{}", self.log);
                 self.messages.resize(count, Known::default());
             }
             ["*", number, "EXPUNGE"] => {
                 let hold = self.waiting.front().is_some_and(|_| self.holds());
                 assert!(!hold, "EXPUNGE while numbers are in use\n{}", self.log);
-                self.messages.remove(number.parse::<usize>().unwrap() - 1);
+                self.messages.remove(number.parse::<usize>().expect("a number") - 1);
             }
             ["*", "VANISHED", uids] => {
                 assert!(!self.holds(), "VANISHED while numbers are in use\n{}", self.log);
@@ -113,9 +113,10 @@ impl Client {
                     self.messages.remove(at.unwrap_or_else(|| panic!("{line}\n{}", self.log)));
                 }
             }
-            ["*", number, "FETCH", items] => self.fetched(number.parse().unwrap(), items),
+            ["*", number, "FETCH", items] => self.fetched(number.parse().expect("a number"), items),
             ["*", "SEARCH", ..] => {
-                self.found = line.split(' ').skip(2).map(|n| n.parse().unwrap()).collect();
+                self.found =
+                    line.split(' ').skip(2).map(|n| n.parse().expect("a number")).collect();
             }
             ["*", "ESEARCH", ..] => {
                 let all = line.split_once(" ALL ").map(|(_, set)| numbers(set));
@@ -144,12 +145,13 @@ impl Client {
     fn fetched(&mut self, seq: usize, items: &str) {
         let known = self.messages.get_mut(seq - 1).unwrap_or_else(|| panic!("no {seq}"));
         if let Some((_, rest)) = items.split_once("UID ") {
-            let uid: u32 = rest.split([' ', ')']).next().unwrap().parse().unwrap();
+            let uid: u32 =
+                rest.split([' ', ')']).next().unwrap_or_default().parse().expect("a number");
             assert!(known.uid.is_none_or(|known| known == uid), "another UID\n{}", self.log);
             known.uid = Some(uid);
         }
         if let Some((_, rest)) = items.split_once("FLAGS (") {
-            known.flags = Some(flags_of(rest.split(')').next().unwrap()));
+            known.flags = Some(flags_of(rest.split(')').next().unwrap_or_default()));
         }
     }
 
@@ -225,7 +227,9 @@ fn numbers(set: &str) -> BTreeSet<u32> {
     let mut all = BTreeSet::new();
     for range in set.split(' ').next().unwrap_or_default().split(',') {
         let (first, last) = range.split_once(':').unwrap_or((range, range));
-        all.extend(first.parse::<u32>().unwrap()..=last.parse::<u32>().unwrap());
+        all.extend(
+            first.parse::<u32>().expect("a number")..=last.parse::<u32>().expect("a number"),
+        );
     }
     all
 }
