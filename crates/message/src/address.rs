@@ -74,6 +74,8 @@ struct Parser {
 struct Angle {
     tokens: Vec<Token>,
     closed: bool,
+    /// How many of the words stand before `<`.
+    words_before: usize,
 }
 
 impl Parser {
@@ -93,7 +95,16 @@ impl Parser {
             return;
         }
         match token.kind {
-            Kind::Special(b'<') if self.angle.is_none() => self.angle = Some(Angle::default()),
+            Kind::Special(b'<') => {
+                // Without a comma between them the words since the last `>` are the next name.
+                if let Some(angle) = &self.angle {
+                    let words = self.words.split_off(angle.words_before);
+                    self.address();
+                    self.words = words;
+                }
+                let words_before = self.words.len();
+                self.angle = Some(Angle { words_before, ..Angle::default() });
+            }
             Kind::Special(b'>') => {}
             Kind::Special(b',' | b';') => self.separator(&token),
             Kind::Special(b':') if !self.in_group && self.angle.is_none() => {
@@ -158,14 +169,12 @@ impl Parser {
             Some(angle) => {
                 let (route, spec) = split_route(&angle.tokens);
                 let (mailbox, host) = self.spec(spec);
-                let name = Some(self.phrase(&words)).filter(|name| !name.is_empty());
+                let (before, after) = words.split_at(angle.words_before.min(words.len()));
+                let name = Some(self.phrase(before)).filter(|name| !name.is_empty());
+                let name = name.or_else(|| self.comment(&words));
+                let after = Some(self.phrase(after)).filter(|name| !name.is_empty());
                 let route = Some(self.join(route)).filter(|route| !route.is_empty());
-                Address {
-                    name: name.or_else(|| self.comment(&words)),
-                    route,
-                    mailbox: Some(mailbox),
-                    host: Some(host),
-                }
+                Address { name: name.or(after), route, mailbox: Some(mailbox), host: Some(host) }
             }
             None => match self.bare(&words) {
                 Some(address) => address,
@@ -326,6 +335,10 @@ mod tests {
             ("John Doe", r#"("John Doe" NIL "" "")"#),
             ("John Doe john@x.org", r#"("John Doe" NIL "john" "x.org")"#),
             ("a@b <c@d>", r#"("a@b" NIL "c" "d")"#),
+            ("A B <a@b> C D <c@d>", r#"("A B" NIL "a" "b")("C D" NIL "c" "d")"#),
+            ("Name <a@b> junk", r#"("Name" NIL "a" "b")"#),
+            ("<a@b> Name", r#"("Name" NIL "a" "b")"#),
+            ("<a@b> <c@d>", r#"(NIL NIL "a" "b")(NIL NIL "c" "d")"#),
             ("Name <a@b", r#"("Name" NIL "a" "b")"#),
             ("Name <a@b, c@d", r#"("Name" NIL "a" "b")(NIL NIL "c" "d")"#),
             ("\"unterminated <a@b>", r#"(NIL NIL "unterminated <a@b>" "")"#),
