@@ -3,61 +3,12 @@
 
 mod common;
 mod odd_storage;
+mod one_client;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use base::Limits;
-use common::Server;
-use odd_storage::Odd;
-use testkit::{Executor, Peer, block_on};
-
-struct Client {
-    executor: Executor<'static>,
-    server: Server,
-    storage: Arc<Odd>,
-    peer: Peer,
-}
-
-impl Client {
-    fn new() -> Self {
-        let storage = Arc::new(Odd::default());
-        let server = Server::over(storage.clone(), Limits::default(), imap::Settings::default());
-        let mut executor = Executor::new();
-        let (pipe, peer) = testkit::pipe::pipe();
-        executor.spawn(imap::serve(Server::wire(pipe, ""), server.shared.clone()));
-        let mut client = Self { executor, server, storage, peer };
-        client.ask("a LOGIN alice secret");
-        client
-    }
-
-    fn deliver(&mut self, message: &[u8]) {
-        let shared = self.server.shared.clone();
-        block_on(Server::deliver(shared, "alice".into(), "INBOX".into(), message.to_vec()));
-    }
-
-    /// Sends a line and takes all that comes.
-    fn ask(&mut self, line: &str) -> Vec<u8> {
-        self.peer.send(format!("{line}\r\n").as_bytes());
-        self.executor.run();
-        self.peer.receive().to_vec()
-    }
-
-    fn text(&mut self, line: &str) -> String {
-        String::from_utf8_lossy(&self.ask(line)).into_owned()
-    }
-
-    /// The literal of a FETCH of one item, and the line before and after it.
-    fn literal(&mut self, line: &str) -> (String, Vec<u8>, String) {
-        let output = self.ask(line);
-        let end = output.windows(2).position(|pair| pair == b"\r\n").expect("a line") + 2;
-        let head = String::from_utf8_lossy(&output[..end]).trim_end().to_owned();
-        let open = head.rfind('{').unwrap_or_else(|| panic!("{head}"));
-        let length: usize = head[open + 1..head.len() - 1].parse().expect("a length");
-        let (literal, tail) = output[end..].split_at(length);
-        (head, literal.to_vec(), String::from_utf8_lossy(tail).into_owned())
-    }
-}
+use one_client::Client;
+use testkit::block_on;
 
 /// A message of some MiB: text, and an attachment in base64 that holds NULs.
 fn large() -> (Vec<u8>, Vec<u8>) {
