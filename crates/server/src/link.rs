@@ -102,10 +102,26 @@ impl Link {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut BytesMut) -> Poll<io::Result<usize>> {
         BUFFER.with_borrow_mut(|buffer| {
             let mut buffer = ReadBuf::new(buffer);
-            ready!(self.stream.socket()?.poll_read(cx, &mut buffer))?;
+            let read = self.stream.socket()?.poll_read(cx, &mut buffer);
+            if read.is_pending() {
+                self.acknowledge();
+            }
+            ready!(read)?;
             into.extend_from_slice(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
         })
+    }
+
+    /// Acknowledges what has come. Many clients send a literal and its line's end apart without
+    /// TCP_NODELAY: their kernel keeps the end until the literal is acknowledged, which ours would
+    /// do 40 ms later. An APPEND of Python's imaplib takes 1 ms with this, 45 without.
+    fn acknowledge(&self) {
+        #[cfg(target_os = "linux")]
+        if let Stream::Tcp(stream) = &self.stream {
+            let _ = rustix::net::sockopt::set_tcp_quickack(stream, true);
+        } else if let Stream::Tls(stream) = &self.stream {
+            let _ = rustix::net::sockopt::set_tcp_quickack(stream.get_ref().0, true);
+        }
     }
 
     /// Adds bytes to `into`.
