@@ -132,7 +132,7 @@ impl Log {
         if before.dead_bytes == 0 || before.dead_bytes * 100 < before.bytes * percent {
             return Ok(before);
         }
-        self.write_checkpoint(&plan)?;
+        self.checkpoint(&plan.fold)?;
         for &(number, kind) in plan.segments.iter().filter(|&&(number, _)| number != plan.last) {
             match kind {
                 SegmentKind::Log => self.compact_segment(number, &plan)?,
@@ -164,7 +164,7 @@ impl Log {
         let (mut old, mut directory) = (true, false);
         self.walk_records(begin, |item| {
             let (first, records) = match item {
-                Item::Commit(first, _, commit) => {
+                Item::Commit(first, commit) => {
                     old &= commit.time <= keep_after;
                     let decoded = commit.records.iter().map(|bytes| Record::decode(bytes));
                     (first, decoded.collect::<Result<Vec<_>, _>>())
@@ -236,7 +236,7 @@ impl Log {
     fn dead_bytes(&self, handle: &Handle, path: &str, plan: &Plan) -> Result<u64, Error> {
         let keep = plan.keep(handle.segment.number);
         let end = handle.end().map_err(|error| failed(path, &error))?;
-        let walk = Walk::new(&*handle.file, handle.segment.seed(), FRAMES_AT, end);
+        let walk = Walk::new(&*handle.file, handle.seed, FRAMES_AT, end);
         let mut walk = walk.moved(handle.segment.index_at != 0);
         let mut dead = 0;
         while let Some(step) = walk.next().map_err(|error| failed(path, &error))? {
@@ -251,8 +251,9 @@ impl Log {
         Ok(dead)
     }
 
-    fn write_checkpoint(&self, plan: &Plan) -> Result<(), Error> {
-        let at = plan.fold.head();
+    /// Writes a checkpoint: the log begins at this fold.
+    pub(crate) fn checkpoint(&self, fold: &Account) -> Result<(), Error> {
+        let at = fold.head();
         let (number, old) = {
             let mut state = self.lock();
             if at <= state.begin {
@@ -262,7 +263,7 @@ impl Log {
             (state.next_number - 1, state.checkpoint)
         };
         let path = self.segment_path(number, SegmentKind::Checkpoint);
-        let fold = plan.fold.encode();
+        let fold = fold.encode();
         let mut payload = (fold.len() as u64).to_le_bytes().to_vec();
         let encoding = self.shared.codec.encode(&fold, &mut payload);
         let mut write = || {
@@ -311,7 +312,7 @@ impl Log {
         self.rewrite(&handle, &plan.keep(number), &[])
     }
 
-    /// Writes a segment anew with what is to be kept, and `lost` in front.
+    /// Writes a segment anew with what is to be kept, and with frames that say what is lost.
     pub(crate) fn rewrite(
         &self,
         handle: &Handle,
@@ -413,7 +414,7 @@ impl Plan {
         let mut bytes = [0; HEADER_BYTES];
         let read = handle.file.read_at(&mut bytes, FRAMES_AT);
         read.map_err(|error| failed("large message", &error))?;
-        let header = Header::decode(&bytes, handle.segment.seed());
+        let header = Header::decode(&bytes, handle.seed);
         Ok(header.is_some_and(|header| header.sequence <= self.head))
     }
 }
@@ -462,22 +463,27 @@ impl<'a> Rewriter<'a> {
     }
 
     fn run(mut self, handle: &Handle, keep: &Keep<'_>, lost: &[(ModSeq, Lost)]) -> io::Result<()> {
-        for &(first, lost) in lost {
-            self.put_own(Kind::Lost, first, &lost.encode())?;
-        }
-        let seed = handle.segment.seed();
-        let mut walk = Walk::new(&*handle.file, seed, FRAMES_AT, handle.end()?)
-            .moved(handle.segment.index_at != 0);
+        let mut lost = lost.iter().peekable();
+        let mut walk = Walk::new(&*handle.file, handle.seed, FRAMES_AT, handle.end()?)
+            .moved(handle.segment.index_at != 0 || handle.seed != handle.segment.seed());
         while let Some(step) = walk.next()? {
             let Step::Frame(header, _, Some(payload)) = step else { continue };
-            if keep.keeps(&header, Some(&payload)) {
-                if header.kind == Kind::Message {
-                    let now = self.at + self.buffer.len() as u64;
-                    self.index.extend_from_slice(&header.offset.to_le_bytes());
-                    self.index.extend_from_slice(&(now as u32).to_le_bytes());
-                }
-                self.put(&header, &payload)?;
+            if !keep.keeps(&header, Some(&payload)) {
+                continue;
             }
+            if header.kind == Kind::Message {
+                let now = self.at + self.buffer.len() as u64;
+                self.index.extend_from_slice(&header.offset.to_le_bytes());
+                self.index.extend_from_slice(&(now as u32).to_le_bytes());
+            } else {
+                while let Some((first, lost)) = lost.next_if(|lost| lost.0 < header.sequence) {
+                    self.put_own(Kind::Lost, *first, &lost.encode())?;
+                }
+            }
+            self.put(&header, &payload)?;
+        }
+        for (first, lost) in lost {
+            self.put_own(Kind::Lost, *first, &lost.encode())?;
         }
         let index = std::mem::take(&mut self.index);
         self.segment.index_at = (self.at + self.buffer.len() as u64) as u32;

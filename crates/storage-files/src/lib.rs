@@ -26,6 +26,7 @@ mod accounts;
 mod codec;
 mod compact;
 mod directory;
+pub mod doctor;
 mod engine;
 pub mod frame;
 mod incoming;

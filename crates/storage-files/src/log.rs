@@ -115,10 +115,6 @@ impl Log {
         format!("{}/log/{}", self.dir, frame::file_name(number, kind))
     }
 
-    pub(crate) fn failure(&self) -> Option<Error> {
-        self.lock().failed.clone()
-    }
-
     /// Gives `batch` its place at the end of the log, if that is at `expected`.
     pub(crate) fn commit(
         self: &Arc<Self>,

@@ -64,7 +64,7 @@ impl Log {
     }
 
     fn decode(&self, handle: &Handle, frame: Bytes, at: Position) -> Result<Bytes, Error> {
-        let message = self.shared.codec.message(frame, handle.segment.seed(), at.offset);
+        let message = self.shared.codec.message(frame, handle.seed, at.offset);
         message.inspect_err(|error| {
             tracing::error!(account = %self.id, segment = at.segment, %error, "unreadable message");
         })
@@ -133,7 +133,7 @@ impl LargeReader {
         };
         let frame_at = u64::from(at.offset);
         let start = read(HEADER_BYTES + LARGE_HEAD_BYTES, frame_at)?;
-        let header = Header::decode(&start, handle.segment.seed())
+        let header = Header::decode(&start, handle.seed)
             .filter(|header| header.frame_bytes() == u64::from(at.stored_bytes));
         let header = header.ok_or_else(damaged)?;
         let head = &start[HEADER_BYTES..];

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use base::ModSeq;
-use mailbox::Record;
+use mailbox::{Account, Record};
 use storage::{Entry, Error};
 
 use crate::failed;
 use crate::frame::{Commit, FRAMES_AT, Kind, Lost, SegmentKind};
 use crate::log::{Log, Place};
-use crate::segment::Handle;
 use crate::walk::{Check, Step, Walk};
 
 /// What a walk through the log's records brings up.
 pub(crate) enum Item {
-    /// A commit: position of its first record, and where its frame is.
-    Commit(ModSeq, Place, Commit),
+    /// A commit and the position of its first record.
+    Commit(ModSeq, Commit),
     /// Records from the first to the last of these are gone, and about so many bytes with them.
     Lost(ModSeq, ModSeq, u64),
 }
@@ -30,7 +29,7 @@ impl Log {
         let mut time = 0;
         self.walk_records(after, |item| {
             match item {
-                Item::Commit(first, _, commit) => {
+                Item::Commit(first, commit) => {
                     time = commit.time;
                     for (index, record) in (0..).zip(&commit.records) {
                         let at = first.plus(index);
@@ -53,6 +52,32 @@ impl Log {
             Ok(entries.len() < limit)
         })?;
         Ok(entries)
+    }
+
+    /// The fold of the log: from its checkpoint, or from its first record.
+    pub(crate) fn load_fold(&self) -> Result<Account, Error> {
+        let (begin, checkpoint) = {
+            let state = self.lock();
+            (state.begin, state.checkpoint)
+        };
+        let mut fold = Account::default();
+        if let Some(number) = checkpoint {
+            let (_, bytes) = self.read_checkpoint(number)?;
+            fold =
+                Account::decode(&bytes).filter(|fold| fold.head() == begin).ok_or_else(|| {
+                    Error::Damaged(format!("the checkpoint in segment {number} is no fold"))
+                })?;
+        }
+        loop {
+            let entries = self.read_entries(fold.head(), 1000)?;
+            if entries.is_empty() {
+                return Ok(fold);
+            }
+            for entry in entries {
+                let fits = fold.apply(entry.at, &entry.record);
+                fits.map_err(|bad| Error::Damaged(bad.to_string()))?;
+            }
+        }
     }
 
     /// Calls `each` with everything after `after` until it says false. The first commit may begin at
@@ -142,10 +167,10 @@ impl Records {
         if handle.segment.base >= self.expected && !self.skip_to(handle.segment.base, log, each)? {
             return Ok(false);
         }
-        let walk = Walk::new(&*handle.file, handle.segment.seed(), from, to);
+        let walk = Walk::new(&*handle.file, handle.seed, from, to);
         let mut walk = walk.moved(moved).check(Check::NoMessages);
         while let Some(step) = walk.next().map_err(|error| failed(&path, &error))? {
-            if !self.step(log, &handle, step, each)? {
+            if !self.step(log, step, each)? {
                 return Ok(false);
             }
         }
@@ -155,12 +180,11 @@ impl Records {
     fn step(
         &mut self,
         log: &Log,
-        handle: &Handle,
         step: Step,
         each: &mut impl FnMut(Item) -> Result<bool, Error>,
     ) -> Result<bool, Error> {
         match step {
-            Step::Frame(header, at, Some(payload)) if header.kind == Kind::Records => {
+            Step::Frame(header, _, Some(payload)) if header.kind == Kind::Records => {
                 let Some(commit) = Commit::decode(&payload) else {
                     self.lost_bytes += header.frame_bytes();
                     return Ok(true);
@@ -174,8 +198,7 @@ impl Records {
                     return Ok(false);
                 }
                 (self.expected, self.lost_bytes) = (last.next(), 0);
-                let place = Place { segment: handle.segment.number, offset: at };
-                return each(Item::Commit(header.sequence, place, commit));
+                return each(Item::Commit(header.sequence, commit));
             }
             Step::Frame(header, _, Some(payload)) if header.kind == Kind::Lost => {
                 if let Some(lost) = Lost::decode(&payload).filter(|lost| lost.last >= self.expected)

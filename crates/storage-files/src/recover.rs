@@ -96,7 +96,7 @@ impl Log {
         Ok(log)
     }
 
-    fn empty(
+    pub(crate) fn empty(
         shared: &Arc<Shared>,
         id: AccountId,
         dir: String,
@@ -194,7 +194,7 @@ impl Log {
                 let mut bytes = [0; HEADER_BYTES];
                 let read = handle.file.read_at(&mut bytes, FRAMES_AT);
                 read.map_err(|error| failed("large message", &error))?;
-                Ok(Header::decode(&bytes, handle.segment.seed()).map(|header| header.sequence))
+                Ok(Header::decode(&bytes, handle.seed).map(|header| header.sequence))
             });
             // One whose header is damaged stays for the doctor.
             if sequence.is_ok_and(|sequence| sequence.is_some_and(|sequence| sequence > head)) {
@@ -259,7 +259,7 @@ fn scan(handle: &Handle, from: u64) -> io::Result<Scan> {
     let mut scan = Scan { durable_to: FRAMES_AT, used_to: FRAMES_AT, ..Scan::default() };
     let length = handle.file.len()?;
     let moved = handle.segment.index_at != 0;
-    let mut walk = Walk::new(&*handle.file, handle.segment.seed(), from, length).moved(moved);
+    let mut walk = Walk::new(&*handle.file, handle.seed, from, length).moved(moved);
     while let Some(step) = walk.next()? {
         match step {
             Step::Frame(header, at, payload) => {

@@ -8,7 +8,7 @@ use storage::Error;
 use storage::disk::{File, Open};
 
 use crate::frame::{
-    self, FRAMES_AT, HEADER_BYTES, Header, Kind, Segment, SegmentKind, payload_is_whole,
+    self, FRAMES_AT, HEADER_BYTES, Header, Kind, Seed, Segment, SegmentKind, payload_is_whole,
 };
 use crate::log::Log;
 use crate::{failed, not_there};
@@ -20,6 +20,8 @@ const HANDLES_MAX: usize = 6;
 pub(crate) struct Handle {
     pub(crate) file: Arc<dyn File>,
     pub(crate) segment: Segment,
+    /// What its frames' checks begin with.
+    pub(crate) seed: Seed,
     /// Of a rewritten segment: where its messages' frames were and are, ascending.
     pub(crate) index: Option<Vec<(u32, u32)>>,
 }
@@ -52,7 +54,12 @@ impl Handle {
                 Error::Damaged(format!("index of segment {number}: {why}"))
             })?),
         };
-        Ok(Self { file, segment, index })
+        Ok(Self { file, seed: segment.seed(), segment, index })
+    }
+
+    /// A segment whose header is gone, with what is known of it.
+    pub(crate) fn salvaged(file: Arc<dyn File>, segment: Segment, seed: Seed) -> Self {
+        Self { file, segment, seed, index: None }
     }
 
     /// Where a frame that was first written at `offset` is in the file.

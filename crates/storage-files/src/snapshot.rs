@@ -100,6 +100,19 @@ fn read(file: &dyn File, account: AccountId) -> io::Result<Option<(ModSeq, Bytes
     Ok((crc32c::crc32c(&payload) == hint.payload_crc).then_some((hint.at, payload)))
 }
 
+/// The snapshot whatever the log says of it; an error in words if there is a file and no snapshot.
+pub(crate) fn read_whole(log: &Log) -> Result<Option<(ModSeq, Bytes)>, String> {
+    match log.shared.disk.open(&path(&log.dir), Open::Read) {
+        Ok(file) => match read(&*file, log.id) {
+            Ok(Some(snapshot)) => Ok(Some(snapshot)),
+            Ok(None) => Err("the snapshot is damaged".to_owned()),
+            Err(error) => Err(error.to_string()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 impl Log {
     /// The newest snapshot that fits the log: the cached one, or the checkpoint that it begins with.
     pub(crate) fn load_snapshot(&self) -> Result<Option<(ModSeq, Bytes)>, Error> {
@@ -183,7 +196,7 @@ impl Log {
         };
         let length = handle.file.len().map_err(|error| failed("checkpoint", &error))?;
         let at = frame::FRAMES_AT;
-        let mut walk = crate::walk::Walk::new(&*handle.file, handle.segment.seed(), at, length);
+        let mut walk = crate::walk::Walk::new(&*handle.file, handle.seed, at, length);
         let step = walk.next().map_err(|error| failed("checkpoint", &error))?;
         let Some(crate::walk::Step::Frame(header, _, Some(payload))) = step else {
             return Err(damaged());

@@ -126,7 +126,8 @@ fn a_flipped_bit_costs_one_message_or_one_record() {
             let mut fold = Account::default();
             for entry in read_all(&files, account(1)).unwrap() {
                 // Without the record that made the mailbox nothing fits, and nothing fails.
-                fold.apply(entry.at, &entry.record).unwrap_or_else(|error| panic!("{error}: {context}"));
+                fold.apply(entry.at, &entry.record)
+                    .unwrap_or_else(|error| panic!("{error}: {context}"));
             }
         }
     }
