@@ -1,8 +1,11 @@
 //! The two folds of one account, and the only way they move.
 
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use async_lock::Mutex as AsyncMutex;
 use base::{AccountId, Limits, ModSeq};
@@ -105,8 +108,10 @@ impl Folds {
         self.lock().durable.clone()
     }
 
-    pub(crate) fn listen(&self) -> EventListener {
-        self.event.listen()
+    pub(crate) fn listen(self: &Arc<Self>) -> News {
+        let listener = self.event.listen();
+        let first = self.lock().waiting.front().map(|waiting| waiting.done.clone());
+        News { folds: self.clone(), listener, first }
     }
 
     /// Why the account cannot be used any more, if so.
@@ -126,6 +131,7 @@ impl Folds {
         self.event.notify(usize::MAX);
     }
 
+    /// As [`crate::Live::commit`].
     pub(crate) async fn commit<T, E>(
         &self,
         staged: Vec<Staged>,
@@ -293,13 +299,17 @@ impl Folds {
 
     /// Waits until the log is durable and published up to `head`.
     async fn durable(&self, head: ModSeq) -> Result<(), Error> {
+        // Who goes away now leaves the publishing to those who listen.
+        let mut handover = Handover(Some(&self.event));
         loop {
             let first = {
                 let published = self.lock();
                 if published.durable.head() >= head {
+                    handover.0 = None;
                     return Ok(());
                 }
                 if let Some(end) = &published.end {
+                    handover.0 = None;
                     return Err(end.clone());
                 }
                 published.waiting.front().map(|waiting| waiting.done.clone())
@@ -346,6 +356,41 @@ impl Folds {
             tracing::warn!(account = %self.id, %error, "snapshot not written");
             self.lock().saved = before;
         }
+    }
+}
+
+/// Wakes those who listen when the one who waited for the disk goes away before it answered.
+struct Handover<'a>(Option<&'a Event>);
+
+impl Drop for Handover<'_> {
+    fn drop(&mut self) {
+        if let Some(event) = self.0 {
+            event.notify(usize::MAX);
+        }
+    }
+}
+
+/// Resolves when the account's state may have moved on; see [`crate::Live::listen`].
+pub struct News {
+    folds: Arc<Folds>,
+    listener: EventListener,
+    /// The oldest commit that waits for the disk: its caller may be gone, so listeners wait too.
+    first: Option<Shared<Task<'static, Result<(), Error>>>>,
+}
+
+impl Future for News {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if let Some(first) = &mut this.first
+            && first.poll_unpin(cx).is_ready()
+        {
+            this.first = None;
+            this.folds.advance();
+            return Poll::Ready(());
+        }
+        this.listener.poll_unpin(cx)
     }
 }
 

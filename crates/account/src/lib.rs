@@ -14,6 +14,7 @@ mod load;
 
 pub use accounts::Accounts;
 pub use append::{Appended, NewMail, Received, Receiving};
+pub use fold::News;
 pub use live::Live;
 
 use mailbox::Record;

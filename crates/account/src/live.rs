@@ -4,12 +4,11 @@ use std::sync::{Arc, Weak};
 
 use base::{AccountId, Limits};
 use bytes::Bytes;
-use event_listener::EventListener;
 use mailbox::{Account, Position, Row};
 use message::{Parser, Summary};
 use storage::{Durability, Error, Staged, Storage};
 
-use crate::fold::Folds;
+use crate::fold::{Folds, News};
 use crate::{Accounts, Decision, Done, Failure};
 
 /// An account in use. While there is one, the account stays in memory.
@@ -82,8 +81,9 @@ impl Live {
         self.folds.commit(staged, durability, decide).await
     }
 
-    /// A hint that [`Live::state`] may have moved on: register, then look, then wait.
-    pub fn listen(&self) -> EventListener {
+    /// A hint that [`Live::state`] may have moved on: register, then look, then wait. Whoever waits
+    /// also publishes commits whose callers went away.
+    pub fn listen(&self) -> News {
         self.folds.listen()
     }
 

@@ -111,6 +111,27 @@ fn a_caller_may_go_away_at_any_point() {
 }
 
 #[test]
+fn listeners_publish_what_its_caller_left() {
+    let (slow, _accounts, live) = opened();
+    slow.slow(true);
+    // One listens before the commit begins, one while it waits for the disk.
+    let before = live.listen();
+    let mut cut = Box::pin(subscribe(&live, "left", Durability::Synced));
+    assert!(step(&mut cut).is_none());
+    let mut during = Box::pin(live.listen());
+    assert!(step(&mut during).is_none());
+    drop(cut);
+    run(before);
+    let mut again = Box::pin(live.listen());
+    step(&mut during);
+    assert!(!live.state().is_subscribed("left"));
+    assert!(step(&mut again).is_none());
+    slow.sync(Ok(()));
+    run(again);
+    assert!(live.state().is_subscribed("left"), "published without anybody's next commit");
+}
+
+#[test]
 fn a_failed_sync_closes_the_account_until_it_is_opened_again() {
     let (slow, accounts, live) = opened();
     slow.slow(true);

@@ -371,12 +371,17 @@ impl<T: Transport> Driver<T> {
             return Err(No::Bye("the selected mailbox was deleted"));
         };
         mailbox.view.absorb(info.mailbox);
-        if mailbox.claims_recent && info.mailbox.recent_from() < info.mailbox.uid_next() {
-            sync::claim_recent(live, mailbox.id).await;
-        }
         let enabled = self.client.enabled;
         let mut out = Out::new(&mut self.output, &mut self.transport);
-        sync::tell(mailbox, enabled, expunges, with_uid, &mut out).await
+        sync::tell(mailbox, enabled, expunges, with_uid, &mut out).await?;
+        if let Some(below) = mailbox.view.recent_claim() {
+            match sync::claim_recent(live, mailbox.id, below).await {
+                Ok(_) | Err(No::NonExistent) => {}
+                // Not the client's concern: it costs a second `\Recent` at most.
+                Err(error) => tracing::error!(%error, "could not claim recent messages"),
+            }
+        }
+        Ok(())
     }
 
     /// CONDSTORE is enabled (RFC 7162 §3.1).

@@ -15,6 +15,9 @@ use crate::context::{Enabled, SelectedMailbox};
 use crate::error::No;
 use crate::output::Out;
 
+/// Changes of flags that are looked up before they are written: bounds memory, not what is told.
+const FLAGS_AT_ONCE: usize = 1000;
+
 /// Tells what has been absorbed and not told: expunges only if `expunges` says so. `with_uid`: a
 /// UID command ends, so its FETCH responses carry UIDs (RFC 9051 §6.4.9).
 pub async fn tell(
@@ -26,39 +29,15 @@ pub async fn tell(
 ) -> Result<(), No> {
     // RFC 7162 §3.2.4: also after any command that enables CONDSTORE.
     let with_uid = with_uid || enabled.condstore || enabled.qresync || enabled.rev2;
-    for event in mailbox.view.sync(expunges) {
-        match event {
-            Event::Expunged { uids, .. } if enabled.qresync => {
-                out.untagged(&Untagged::Vanished { earlier: false, uids });
-            }
-            Event::Expunged { seqs, .. } => {
-                for seq in seqs {
-                    out.untagged(&Untagged::Expunge(seq));
-                    out.flow().await?;
-                }
-            }
-            Event::Exists(count) => out.untagged(&Untagged::Exists(count)),
-            // RFC 9051 has no RECENT.
-            Event::Recent(_) if enabled.rev2 => {}
-            Event::Recent(count) => out.untagged(&Untagged::Recent(count)),
-            Event::NewKeywords => flags_of_mailbox(mailbox, out),
-            Event::Flags { seq, uid, mod_seq } => {
-                let Some(flags) = flags_text(&mailbox.view, uid, enabled.rev2) else { continue };
-                let tail = out.tail();
-                fetch::open(tail, seq);
-                if with_uid {
-                    Small::Uid(uid).print(tail);
-                    tail.push(b' ');
-                }
-                Small::Flags(&flags).print(tail);
-                if enabled.condstore && mod_seq > ModSeq::ZERO {
-                    tail.push(b' ');
-                    Small::ModSeq(mod_seq).print(tail);
-                }
-                tail.extend_from_slice(b")\r\n");
-            }
+    loop {
+        let events = mailbox.view.sync_some(expunges, FLAGS_AT_ONCE);
+        if events.is_empty() {
+            break;
         }
-        out.flow().await?;
+        for event in events {
+            tell_one(mailbox, enabled, with_uid, event, out).await?;
+            out.flow().await?;
+        }
     }
     if !mailbox.view.has_news() {
         mailbox.told = mailbox.view.mailbox().highest_mod_seq();
@@ -74,22 +53,63 @@ pub async fn tell(
     Ok(())
 }
 
-/// Takes `\Recent` from all messages of a mailbox for sessions to come (RFC 3501 §2.3.2).
-///
-/// Failure is not the client's concern: it costs a second `\Recent` at most.
-pub(crate) async fn claim_recent(live: &Live, id: MailboxId) {
-    let result = live
-        .commit(Vec::new(), Durability::Lazy, |account| {
-            let mailbox = account.get(id).ok_or(())?.mailbox;
-            let claim = Record::RecentClaimed { mailbox: id, below: mailbox.uid_next() };
-            let is_late = mailbox.recent_from() >= mailbox.uid_next();
-            let records = if is_late { vec![] } else { vec![claim] };
-            Ok::<_, ()>(Decision { records, value: () })
-        })
-        .await;
-    if let Err(account::Failure::Storage(error)) = result {
-        tracing::error!(%error, "could not claim recent messages");
+async fn tell_one(
+    mailbox: &SelectedMailbox,
+    enabled: Enabled,
+    with_uid: bool,
+    event: Event,
+    out: &mut Out<'_>,
+) -> Result<(), No> {
+    match event {
+        Event::Expunged { uids, .. } if enabled.qresync => {
+            out.untagged(&Untagged::Vanished { earlier: false, uids });
+        }
+        Event::Expunged { seqs, .. } => {
+            for seq in seqs {
+                out.untagged(&Untagged::Expunge(seq));
+                out.flow().await?;
+            }
+        }
+        Event::Exists(count) => out.untagged(&Untagged::Exists(count)),
+        // RFC 9051 has no RECENT.
+        Event::Recent(_) if enabled.rev2 => {}
+        Event::Recent(count) => out.untagged(&Untagged::Recent(count)),
+        Event::NewKeywords => flags_of_mailbox(mailbox, out),
+        Event::Flags { seq, uid, mod_seq } => {
+            let Some(flags) = flags_text(&mailbox.view, uid, enabled.rev2) else { return Ok(()) };
+            let tail = out.tail();
+            fetch::open(tail, seq);
+            if with_uid {
+                Small::Uid(uid).print(tail);
+                tail.push(b' ');
+            }
+            Small::Flags(&flags).print(tail);
+            if enabled.condstore && mod_seq > ModSeq::ZERO {
+                tail.push(b' ');
+                Small::ModSeq(mod_seq).print(tail);
+            }
+            tail.extend_from_slice(b")\r\n");
+        }
     }
+    Ok(())
+}
+
+/// Takes `\Recent` from the messages below `below` for sessions to come (RFC 3501 §2.3.2). Returns
+/// the first UID that nobody had claimed before: what lies between was claimed by this call.
+///
+/// Never claims a message that the caller has not seen: it would be recent for nobody. A lost claim
+/// costs nothing but a second `\Recent`, so it need not wait for the disk.
+pub(crate) async fn claim_recent(live: &Live, id: MailboxId, below: Uid) -> Result<Uid, No> {
+    let decide = |account: &mailbox::Account| {
+        let mailbox = account.get(id).ok_or(No::NonExistent)?.mailbox;
+        let from = mailbox.recent_from();
+        let records = match from < below {
+            true => vec![Record::RecentClaimed { mailbox: id, below }],
+            false => vec![],
+        };
+        Ok::<_, No>(Decision { records, value: from })
+    };
+    Ok(live.commit(Vec::new(), Durability::Lazy, decide).await?.value)
 }
 
 /// `* FLAGS` and `* OK [PERMANENTFLAGS]` (RFC 9051 §7.3.5, §7.1).

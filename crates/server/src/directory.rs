@@ -141,6 +141,26 @@ impl LiveDirectory {
         added.map(|()| id)
     }
 
+    /// Accounts with mail and without a user: the machine stopped while one was made, whose name was
+    /// never given, or removed, whose name was gone already. `martlet doctor` reports them.
+    pub async fn without_owner(&self) -> Result<Vec<AccountId>, Error> {
+        let mut accounts = self.accounts.storage().accounts().await?;
+        // Read behind the list: an account just being made has no user for a moment at most.
+        self.refresh().await?;
+        let directory = self.directory();
+        accounts.retain(|&id| id != AccountId::SYSTEM && directory.get(id).is_none());
+        Ok(accounts)
+    }
+
+    /// Users whose account does not exist: somebody removed its files by hand.
+    pub async fn without_mail(&self) -> Result<Vec<String>, Error> {
+        let directory = self.directory();
+        let accounts = self.accounts.storage().accounts().await?;
+        let users = directory.users();
+        let absent = users.iter().filter(|user| !accounts.contains(&user.id));
+        Ok(absent.map(|user| user.name.clone()).collect())
+    }
+
     /// Removes an account and its mail. The name goes first; should the machine stop between the two,
     /// `martlet doctor` finds mail without an owner.
     pub async fn remove_account(&self, name: &str) -> Result<AccountId, Error> {
@@ -196,6 +216,24 @@ mod tests {
         assert_eq!(one.directory(), two.directory());
         assert!(two.directory().find("alias").is_some());
         assert!(two.directory().setting(decide::SCRAM_SECRET).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_leaves_is_found() {
+        let storage = Arc::new(Memory::new());
+        let directory = open(&storage).await;
+        let alice = directory.add_account("alice", None).await.unwrap();
+        let bob = directory.add_account("bob", None).await.unwrap();
+        assert_eq!(directory.without_owner().await.unwrap(), []);
+        assert!(directory.without_mail().await.unwrap().is_empty());
+        // As if the machine had stopped in the middle of a removal, and of a creation.
+        directory.change(|d| decide::remove_account(d, "alice")).await.unwrap();
+        directory.accounts.create(AccountId([9; 16])).await.unwrap();
+        let mut found = vec![alice, AccountId([9; 16])];
+        found.sort_unstable();
+        assert_eq!(directory.without_owner().await.unwrap(), found);
+        directory.accounts.remove(bob).await.unwrap();
+        assert_eq!(directory.without_mail().await.unwrap(), ["bob"]);
     }
 
     #[tokio::test]

@@ -12,10 +12,11 @@ use mailbox::{Account, Record};
 use storage::Durability;
 use wire::command::Copy;
 use wire::response::Code;
-use wire::value::Numbering;
+use wire::value::{MailboxName, Numbering};
 
 use crate::context::Selected;
 use crate::error::{Done, No};
+use crate::names;
 
 /// Runs the command.
 pub async fn run(cx: &mut Selected<'_>, args: Copy) -> Result<Done, No> {
@@ -52,7 +53,7 @@ pub(crate) async fn transfer(
     let transfer = Transfer {
         from: cx.mailbox.id,
         uids: &uids,
-        to: &args.mailbox.0,
+        to: &args.mailbox,
         all_or_nothing: args.numbering == Numbering::Seq,
         save_date: now,
         and_expunge,
@@ -65,7 +66,7 @@ pub(crate) async fn transfer(
 struct Transfer<'a> {
     from: MailboxId,
     uids: &'a UidSet,
-    to: &'a str,
+    to: &'a MailboxName,
     all_or_nothing: bool,
     save_date: i64,
     and_expunge: bool,
@@ -75,7 +76,7 @@ struct Transfer<'a> {
 impl Transfer<'_> {
     fn decide(&self, account: &Account) -> Result<Decision<Option<Copied>>, No> {
         let from = account.get(self.from).ok_or(No::NonExistent)?.mailbox;
-        let target = account.find(self.to).ok_or(No::TryCreate)?;
+        let target = names::find(account, self.to).ok_or(No::TryCreate)?;
         let to = target.mailbox;
         let uids: UidSet = from.rows_in(self.uids).map(|row| row.uid).collect();
         if self.all_or_nothing && uids != *self.uids {

@@ -5,10 +5,9 @@
 
 use std::sync::Arc;
 
-use account::{Decision, Live};
+use account::Live;
 use base::{MailboxId, ModSeq, SeqNum, Uid, UidSet};
-use mailbox::{Mailbox, Record, View};
-use storage::Durability;
+use mailbox::{View, resync};
 use wire::command::{Qresync, Select};
 use wire::response::fetch::{self, Small};
 use wire::response::{Code, Condition, Untagged};
@@ -71,10 +70,8 @@ pub(crate) async fn run<T: crate::Transport>(
             old_name: names::old_name(&args.mailbox, info.name),
         });
     }
-    if let Some(known) =
-        args.qresync.filter(|known| known.uid_validity == info.mailbox.uid_validity())
-    {
-        resynchronize(&mailbox, &known, enabled.rev2, &mut out).await?;
+    if let Some(known) = &args.qresync {
+        resynchronize(&mailbox, known, enabled.rev2, &mut out).await?;
     }
     driver.session = Session::Selected { live, mailbox: Box::new(mailbox) };
     Ok(match read_only {
@@ -91,17 +88,7 @@ async fn recent(live: &Arc<Live>, id: MailboxId, claim: bool) -> Result<Uid, No>
     if !claim || mailbox.recent_from() >= mailbox.uid_next() {
         return Ok(mailbox.recent_from());
     }
-    // A lost claim costs nothing but a second `\Recent`: it need not wait for the disk.
-    let done = live
-        .commit(Vec::new(), Durability::Lazy, |account| {
-            let mailbox = account.get(id).ok_or(No::NonExistent)?.mailbox;
-            let claim = Record::RecentClaimed { mailbox: id, below: mailbox.uid_next() };
-            let records =
-                if mailbox.recent_from() < mailbox.uid_next() { vec![claim] } else { vec![] };
-            Ok::<_, No>(Decision { records, value: mailbox.recent_from() })
-        })
-        .await?;
-    Ok(done.value)
+    sync::claim_recent(live, id, mailbox.uid_next()).await
 }
 
 /// What every successful SELECT tells.
@@ -133,17 +120,17 @@ async fn resynchronize(
     out: &mut Out<'_>,
 ) -> Result<(), No> {
     let mailbox = selected.view.mailbox();
-    let Some(last) = Uid::new(mailbox.uid_next().get() - 1) else { return Ok(()) };
-    let all = UidSet::range(Uid::MIN, last);
-    let uids = known.known_uids.as_ref().map_or(all.clone(), |uids| uids.intersection(&all));
-    let mut vanished = mailbox.vanished_since(known.mod_seq).uids.intersection(&uids);
-    if let Some(matched) = last_match(mailbox, known) {
-        vanished = vanished.difference(&UidSet::range(Uid::MIN, matched));
+    let known = resync::Known {
+        uid_validity: known.uid_validity,
+        mod_seq: known.mod_seq,
+        uids: known.known_uids.as_ref(),
+        matches: known.seq_match.as_ref().map(|(seqs, uids)| (seqs, uids)),
+    };
+    let Some(missed) = resync::resync(mailbox, &known) else { return Ok(()) };
+    if !missed.vanished.is_empty() {
+        out.untagged(&Untagged::Vanished { earlier: true, uids: missed.vanished });
     }
-    if !vanished.is_empty() {
-        out.untagged(&Untagged::Vanished { earlier: true, uids: vanished });
-    }
-    for row in mailbox.changed_since(known.mod_seq).filter(|row| uids.contains(row.uid)) {
+    for row in mailbox.rows_in(&missed.changed) {
         let Some(seq) = SeqNum::new(mailbox.rank(row.uid) + 1) else { continue };
         let Some(flags) = sync::flags_text(&selected.view, row.uid, rev2) else { continue };
         changed(out.tail(), seq, (row.uid, row.mod_seq), &flags);
@@ -163,15 +150,4 @@ fn changed(tail: &mut Vec<u8>, seq: SeqNum, (uid, mod_seq): (Uid, ModSeq), flags
         item.print(tail);
     }
     tail.extend_from_slice(b")\r\n");
-}
-
-/// The highest UID whose number the client knows right: it has heard of all that vanished up to
-/// there (RFC 7162 §3.2.5.2).
-fn last_match(mailbox: &Mailbox, known: &Qresync) -> Option<Uid> {
-    let (seqs, uids) = known.seq_match.as_ref()?;
-    let matches =
-        |(seq, uid): &(SeqNum, Uid)| mailbox.nth(seq.get() - 1).is_some_and(|row| row.uid == *uid);
-    // Both sets are the client's words: walk no further than the mailbox goes.
-    let pairs = seqs.iter().zip(uids.iter()).take_while(|(seq, _)| seq.get() <= mailbox.len());
-    pairs.filter(matches).map(|(_, uid)| uid).last()
 }
