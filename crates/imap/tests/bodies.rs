@@ -170,3 +170,35 @@ fn a_full_disk_keeps_nobody_from_reading() {
         "* 1 FETCH (FLAGS (\\Deleted \\Recent))\r\ne OK STORE completed\r\n"
     );
 }
+
+/// The position of the last record of alice's log.
+fn head(client: &Client) -> u64 {
+    let live = block_on(client.server.shared.accounts.open(base::AccountId([1; 16])));
+    live.expect("an account").state().head().get()
+}
+
+#[test]
+fn a_range_is_one_record() {
+    let mut client = Client::new();
+    client.deliver(b"Subject: x\r\n\r\ntext\r\n");
+    client.ask("b SELECT INBOX");
+    // 2 to the 14th.
+    for _ in 0..14 {
+        let before = head(&client);
+        assert!(client.text("c COPY 1:* INBOX").contains("c OK [COPYUID "));
+        assert_eq!(head(&client), before + 1 + 1, "the copy, and the claim of \\Recent");
+    }
+    for (command, answers) in [
+        ("STORE 1:* +FLAGS.SILENT (\\Seen $Work)", 0),
+        ("STORE 1:16384 -FLAGS (\\Seen)", 16_384),
+        ("UID STORE 1:10,20:30000 FLAGS (\\Deleted)", 16_375),
+        ("UID EXPUNGE 7:*", 16_369),
+        ("UID MOVE 1:6 Archive", 6),
+    ] {
+        let before = head(&client);
+        let answer = client.text(&format!("d {command}"));
+        let told = answer.matches(" FETCH (").count() + answer.matches(" EXPUNGE\r\n").count();
+        assert_eq!(told, answers, "{command}");
+        assert_eq!(head(&client), before + 1, "{command}");
+    }
+}

@@ -74,7 +74,7 @@ pub struct View {
     /// While a sync is told in pieces: changes of messages from the first UID on and below the second
     /// are not told yet.
     partial: Option<(Uid, Uid)>,
-    /// Of the changes of these positions, those of these messages need not be told.
+    /// Of the changes of these positions, which ascend, those of these messages need not be told.
     muted: Vec<(ModSeq, UidSet)>,
 }
 
@@ -242,7 +242,8 @@ impl View {
     }
 
     fn is_muted(&self, uid: Uid, mod_seq: ModSeq) -> bool {
-        self.muted.iter().any(|(at, uids)| *at == mod_seq && uids.contains(uid))
+        let found = self.muted.binary_search_by_key(&mod_seq, |&(at, _)| at);
+        found.is_ok_and(|nth| self.muted[nth].1.contains(uid))
     }
 
     /// Whether [`View::sync`] would tell a change of this message's flags.
@@ -273,10 +274,10 @@ impl View {
 
     /// As [`View::mute`], with the fold that the change was decided on.
     pub fn mute_on(&mut self, at: ModSeq, uids: &UidSet, decided_on: &Mailbox) {
-        let changed = decided_on.changed_since(self.told);
-        let untold = changed.filter(|row| !self.is_muted(row.uid, row.mod_seq));
-        let silent = uids.difference(&untold.map(|row| row.uid).collect());
-        if !silent.is_empty() {
+        let known = |row: &Row| row.mod_seq <= self.told || self.is_muted(row.uid, row.mod_seq);
+        let silent: UidSet = decided_on.rows_in(uids).filter(known).map(|row| row.uid).collect();
+        // A session's own commits come in log order.
+        if !silent.is_empty() && self.muted.last().is_none_or(|&(last, _)| last < at) {
             self.muted.push((at, silent));
         }
     }
