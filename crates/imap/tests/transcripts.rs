@@ -40,6 +40,9 @@ impl Subject for Sessions {
 
     /// Every byte sent parses under the grammar of what the client has enabled.
     fn check(&mut self, session: &str, response: &[u8]) -> Result<(), String> {
+        if response.ends_with(b" \r\n") && response != b"+ \r\n" {
+            return Err("a space at the end".to_owned());
+        }
         let encoding = self.encodings.entry(session.to_owned()).or_default();
         let reply =
             wire::parse::response(response, *encoding).map_err(|error| error.to_string())?;

@@ -202,6 +202,9 @@ impl Server {
         if let Some(hidden) = overrides.get("mask") {
             settings.mask.everywhere = list(hidden);
         }
+        if let Some(hidden) = overrides.get("mask_bob") {
+            settings.mask.accounts.insert("bob".to_owned(), list(hidden));
+        }
         if let Some(hidden) = overrides.get("mask_microsoft") {
             settings.mask.clients.insert("microsoft office 365".to_owned(), list(hidden));
         }

@@ -1,0 +1,88 @@
+//! Every failed login is logged with its true reason, and without the password: phones say "wrong
+//! password" to their owners whatever the reason was (stalwart#1144, mox#328).
+
+mod common;
+
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex};
+
+use base::Limits;
+use common::Server;
+use imap::Settings;
+use testkit::{Executor, pipe::pipe};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Keeps every event as a line of text.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = write!(self.0, "{field}={value:?} ");
+    }
+}
+
+impl Subscriber for Lines {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        self.0.lock().expect("no panic holds it").push(line.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+fn logged(sent: &[u8]) -> Vec<String> {
+    let lines = Lines::default();
+    tracing::subscriber::with_default(lines.clone(), || {
+        let server = Server::new(Limits::default(), Settings::default());
+        let (near, far) = pipe();
+        let mut executor = Executor::new();
+        executor.spawn(imap::serve(Server::wire(near, ""), server.shared.clone()));
+        far.send(sent);
+        executor.run();
+    });
+    let lines = lines.0.lock().expect("no panic holds it").clone();
+    lines.into_iter().filter(|line| line.contains("login")).collect()
+}
+
+#[test]
+fn failures_are_logged_with_their_reason() {
+    for (sent, wanted) in [
+        (&b"a LOGIN alice hunter2\r\n"[..], "reason=test"),
+        (b"a AUTHENTICATE PLAIN AGFsaWNlAGh1bnRlcjI=\r\n", "reason=test"),
+        (b"a AUTHENTICATE PLAIN\r\n*\r\n", "reason=cancelled"),
+        (b"a AUTHENTICATE PLAIN\r\nhunter2!\r\n", "reason=not base64"),
+    ] {
+        let lines = logged(sent);
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        assert!(line.contains("message=login failed"), "{line}");
+        assert!(line.contains(wanted) && line.contains("remote=127.0.0.1"), "{line}");
+        assert!(!line.contains("hunter2"), "{line}");
+    }
+}
+
+#[test]
+fn logins_are_logged_once() {
+    let lines = logged(b"a LOGIN alice secret\r\nb NOOP\r\n");
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert!(line.contains("account=alice") && !line.contains("secret"), "{line}");
+}
