@@ -204,6 +204,10 @@ impl<T: Transport> Driver<T> {
 
     fn refused(&mut self, refusal: Refusal) -> Result<(), No> {
         let Refusal { tag, no, code, text, forgets_saved } = refusal;
+        // Phones say "wrong password" whatever they were told; the log says what it was.
+        if self.client.identity.is_none() {
+            tracing::info!(remote = %self.client.channel.remote, why = %text, "command refused");
+        }
         if let (true, Session::Selected { mailbox, .. }) = (forgets_saved, &mut self.session) {
             mailbox.saved = base::UidSet::new();
         }

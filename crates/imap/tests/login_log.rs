@@ -61,7 +61,7 @@ fn logged(sent: &[u8]) -> Vec<String> {
         executor.run();
     });
     let lines = lines.0.lock().expect("no panic holds it").clone();
-    lines.into_iter().filter(|line| line.contains("login")).collect()
+    lines.into_iter().filter(|line| line.contains("login") || line.contains("refused")).collect()
 }
 
 #[test]
@@ -77,6 +77,21 @@ fn failures_are_logged_with_their_reason() {
         assert!(line.contains("message=login failed"), "{line}");
         assert!(line.contains(wanted) && line.contains("remote=127.0.0.1"), "{line}");
         assert!(!line.contains("hunter2"), "{line}");
+    }
+}
+
+#[test]
+fn refusals_before_login_are_logged() {
+    for (sent, wanted) in [
+        (&b"a LOGIN alice hun\"ter2\r\n"[..], "why=expected"),
+        (b"a LOGIN {99999}\r\n", "why=literal is too big"),
+        (b"a AUTHENTICATE CRAM-MD5\r\n", "mechanism=CRAM-MD5"),
+        (b"a AUTHENTICATE PLAIN AGFs=ZQ\r\n", "why=expected base64"),
+    ] {
+        let lines = logged(sent);
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        assert!(line.contains(wanted) && line.contains("remote=127.0.0.1"), "{line}");
+        assert!(!line.contains("ter2") && !line.contains("AGFs"), "{line}");
     }
 }
 

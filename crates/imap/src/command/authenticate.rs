@@ -20,6 +20,8 @@ pub(crate) async fn run<T: crate::Transport>(
 ) -> Result<Done, No> {
     let channel = &driver.client.channel;
     let Some(mut exchange) = driver.shared.authenticator.start(&args.mechanism, channel) else {
+        let (remote, mechanism) = (channel.remote, args.mechanism.escape_debug());
+        tracing::warn!(%remote, %mechanism, tls = channel.tls.is_some(), "login refused");
         return Err(match channel.secure {
             true => No::Cannot("mechanism is not offered"),
             false => No::PrivacyRequired,

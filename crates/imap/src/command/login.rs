@@ -14,6 +14,7 @@ pub(crate) async fn run<T: crate::Transport>(
 ) -> Result<Done, No> {
     // LOGINDISABLED is advertised: the password has crossed the wire, but is not looked at.
     if !driver.client.channel.secure {
+        tracing::warn!(remote = %driver.client.channel.remote, "login refused: no TLS");
         return Err(No::PrivacyRequired);
     }
     let authenticator = driver.shared.authenticator.clone();
