@@ -4,8 +4,10 @@
 
 #![forbid(unsafe_code)]
 
+mod chart;
 mod cost;
 mod imap;
+mod lmtp;
 mod mail;
 mod report;
 mod servers;
@@ -17,7 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::imap::Failure;
-use crate::report::Cell;
+use crate::report::{Cell, Report};
 use crate::servers::{Kind, Server};
 use crate::workloads::{ALL, Scale};
 
@@ -39,9 +41,12 @@ struct Options {
     /// Only workloads whose names contain this (the mailbox is always filled).
     #[arg(long, default_value = "")]
     only: String,
-    /// Where to write results.json.
+    /// The directory for results.json, table.md and chart.svg.
     #[arg(long)]
     results: Option<PathBuf>,
+    /// A page that shows the table between its marks.
+    #[arg(long)]
+    page: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -67,9 +72,7 @@ fn run(options: &Options) -> Result<(), Failure> {
     for &kind in &kinds {
         servers.push(Server::start(kind, &options.binary)?);
     }
-    let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-    report::head(&names);
-    let mut rows = Vec::new();
+    let mut report = Report::new(kinds.iter().map(|kind| kind.name()).collect());
     for workload in ALL {
         let fills = workload.name.starts_with("MULTIAPPEND");
         if !fills && !workload.name.contains(&options.only) {
@@ -79,21 +82,35 @@ fn run(options: &Options) -> Result<(), Failure> {
         let mut cells: Vec<Cell> = vec![Cell::default(); servers.len()];
         for _ in 0..rounds {
             // A B A B: what disturbs the machine disturbs all.
-            for (server, cell) in servers.iter_mut().zip(&mut cells) {
+            for (nth, (server, cell)) in servers.iter_mut().zip(&mut cells).enumerate() {
                 let before = cost::of(server.pid()).cpu_seconds;
                 let measure = (workload.run)(server, scale)
                     .map_err(|why| format!("{}, {}: {why}", server.kind.name(), workload.name))?;
-                cell.add(measure, cost::of(server.pid()).cpu_seconds - before);
+                let after = cost::of(server.pid());
+                cell.add(measure, after.cpu_seconds - before);
+                report.note_memory(nth, after.memory_bytes);
             }
         }
-        report::row(workload.name, &cells);
-        rows.push((workload.name, cells));
+        report.add(workload.name, cells);
     }
-    let memory: Vec<f64> =
-        servers.iter().map(|server| cost::of(server.pid()).memory_bytes as f64).collect();
-    println!("memory at the end: {memory:.0?} bytes");
-    match &options.results {
-        Some(path) => report::write(path, &names, &rows),
-        None => Ok(()),
+    report.end();
+    let command = command();
+    if let Some(directory) = &options.results {
+        report.write(directory, &command)?;
     }
+    options.page.as_ref().map_or(Ok(()), |page| report.write_page(page, &command))
+}
+
+/// How to repeat this.
+fn command() -> String {
+    let mut words = std::env::args().skip(1);
+    let mut command = "cargo xtask bench".to_owned();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            // Told by xtask.
+            "--binary" => drop(words.next()),
+            _ => command = command + " " + &word,
+        }
+    }
+    command
 }

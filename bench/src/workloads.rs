@@ -1,12 +1,12 @@
 //! The workloads: each does the same work on whichever server it is given, checks every answer, and
 //! says how much it did and how long that took.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use crate::cost;
 use crate::imap::{Failure, Imap};
+use crate::lmtp::Lmtp;
 use crate::mail::{self, Chance, Sizes, message};
 use crate::servers::{ACCOUNTS, PASSWORD, Server};
 
@@ -106,8 +106,8 @@ pub(crate) const ALL: &[Workload] = &[
     Workload { name: "memory of an idle connection", rounds: 1, run: idle_memory },
 ];
 
-fn rate(count: usize, start: Instant) -> Result<Measure, Failure> {
-    Ok(Measure { unit: Unit::PerSecond, value: count as f64 / start.elapsed().as_secs_f64() })
+fn rate(count: usize, seconds: f64) -> Result<Measure, Failure> {
+    Ok(Measure { unit: Unit::PerSecond, value: count as f64 / seconds })
 }
 
 fn millis(start: Instant) -> Result<Measure, Failure> {
@@ -121,23 +121,32 @@ fn expect(what: &str, found: u64, wanted: u64) -> Result<(), Failure> {
     }
 }
 
-/// Runs `work` in `clients` threads, each with its number.
-fn parallel(
+/// Makes each client ready, then runs `work` for all of them at once. How long that took, in
+/// seconds.
+fn parallel<T: Send>(
     clients: usize,
-    work: impl Fn(usize) -> Result<(), Failure> + Sync,
-) -> Result<(), Failure> {
+    ready: impl Fn(usize) -> Result<T, Failure> + Sync,
+    work: impl Fn(usize, T) -> Result<(), Failure> + Sync,
+) -> Result<f64, Failure> {
+    let ready = in_threads((0..clients).collect(), |_, n| ready(n))?;
+    let start = Instant::now();
+    in_threads(ready, work)?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+/// A thread for each of `all`, which is told its place.
+fn in_threads<T: Send, R: Send>(
+    all: Vec<T>,
+    work: impl Fn(usize, T) -> Result<R, Failure> + Sync,
+) -> Result<Vec<R>, Failure> {
+    let work = &work;
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..clients)
-            .map(|n| {
-                scope.spawn({
-                    let work = &work;
-                    move || work(n)
-                })
-            })
-            .collect();
-        threads.into_iter().try_for_each(|thread| {
-            thread.join().map_err(|_| "a client panicked".to_owned()).and_then(|done| done)
-        })
+        let threads: Vec<_> =
+            all.into_iter().enumerate().map(|(n, one)| scope.spawn(move || work(n, one))).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<R, Failure>>| {
+            thread.join().map_err(|_| "a client panicked".to_owned())?
+        };
+        threads.into_iter().map(join).collect()
     })
 }
 
@@ -153,85 +162,44 @@ fn open(server: &Server) -> Result<Imap, Failure> {
 
 fn login(server: &mut Server, scale: Scale) -> Result<Measure, Failure> {
     let each = scale.writes / 16;
-    let start = Instant::now();
-    parallel(8, |n| {
-        (0..each)
-            .try_for_each(|_| Imap::login(&server.imap, &user(n), PASSWORD)?.ok("LOGOUT").map(drop))
-    })?;
-    rate(each * 8, start)
+    let address = &server.imap;
+    let seconds = parallel(
+        8,
+        |_| Ok(()),
+        |n, ()| {
+            (0..each)
+                .try_for_each(|_| Imap::login(address, &user(n), PASSWORD)?.ok("LOGOUT").map(drop))
+        },
+    )?;
+    rate(each * 8, seconds)
 }
 
 fn appends(server: &mut Server, writes: usize, clients: usize) -> Result<Measure, Failure> {
     let each = (writes / clients).max(1);
-    let messages: Vec<Vec<Vec<u8>>> = (0..clients)
-        .map(|n| (0..each).map(|at| message(n * each + at, Sizes::Mixed)).collect())
-        .collect();
-    let start = Instant::now();
-    parallel(clients, |n| {
-        let mut imap = Imap::login(&server.imap, &user(n + 1), PASSWORD)?;
-        messages[n]
+    let address = &server.imap;
+    let ready = |n: usize| {
+        let messages: Vec<_> = (0..each).map(|at| message(n * each + at, Sizes::Mixed)).collect();
+        Ok((Imap::login(address, &user(n + 1), PASSWORD)?, messages))
+    };
+    let seconds = parallel(clients, ready, |_, (mut imap, messages)| {
+        messages
             .iter()
             .try_for_each(|message| imap.append("INBOX", std::slice::from_ref(message)).map(drop))
     })?;
-    rate(each * clients, start)
+    rate(each * clients, seconds)
 }
 
 fn deliveries(server: &mut Server, writes: usize, clients: usize) -> Result<Measure, Failure> {
     let each = (writes / clients).max(1);
-    let start = Instant::now();
-    parallel(clients, |n| {
-        let mut lmtp = Lmtp::connect(&server.lmtp)?;
-        (0..each)
-            .try_for_each(|at| lmtp.deliver(&user(n + 1), &message(n * each + at, Sizes::Mixed)))
+    let address = &server.lmtp;
+    let ready = |n: usize| {
+        let messages: Vec<_> = (0..each).map(|at| message(n * each + at, Sizes::Mixed)).collect();
+        Ok((Lmtp::connect(address)?, messages))
+    };
+    let seconds = parallel(clients, ready, |n, (mut lmtp, messages)| {
+        messages.iter().try_for_each(|message| lmtp.deliver(&user(n + 1), message))
     })?;
-    rate(each * clients, start)
-}
-
-struct Lmtp {
-    reader: BufReader<TcpStream>,
-    writer: TcpStream,
-}
-
-impl Lmtp {
-    fn connect(address: &str) -> Result<Self, Failure> {
-        let writer = TcpStream::connect(address).map_err(|error| error.to_string())?;
-        writer.set_nodelay(true).map_err(|error| error.to_string())?;
-        let reader = BufReader::new(writer.try_clone().map_err(|error| error.to_string())?);
-        let mut lmtp = Self { reader, writer };
-        lmtp.reply("220")?;
-        lmtp.send(b"LHLO bench\r\n")?;
-        lmtp.reply("250")?;
-        Ok(lmtp)
-    }
-
-    fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.writer.write_all(bytes).map_err(|error| error.to_string())
-    }
-
-    fn reply(&mut self, code: &str) -> Result<(), Failure> {
-        loop {
-            let mut line = String::new();
-            self.reader.read_line(&mut line).map_err(|error| error.to_string())?;
-            if !line.starts_with(code) {
-                return Err(format!("LMTP: {line}"));
-            }
-            if line.as_bytes().get(3) != Some(&b'-') {
-                return Ok(());
-            }
-        }
-    }
-
-    /// As Postfix does: the envelope in one segment.
-    fn deliver(&mut self, user: &str, message: &[u8]) -> Result<(), Failure> {
-        let envelope = format!("MAIL FROM:<bench@example.org>\r\nRCPT TO:<{user}>\r\nDATA\r\n");
-        self.send(envelope.as_bytes())?;
-        self.reply("250")?;
-        self.reply("250")?;
-        self.reply("354")?;
-        // No line of the generated messages begins with a dot.
-        self.send(&[message, b".\r\n"].concat())?;
-        self.reply("250")
-    }
+    rate(each * clients, seconds)
 }
 
 fn fill(server: &mut Server, scale: Scale) -> Result<Measure, Failure> {
@@ -299,18 +267,30 @@ fn envelopes_cold(server: &mut Server, scale: Scale) -> Result<Measure, Failure>
     fetch(server, scale, "(ENVELOPE)")
 }
 
+/// The sizes of the messages in the big mailbox.
+fn octets(scale: Scale) -> &'static [u64] {
+    static OCTETS: OnceLock<Vec<u64>> = OnceLock::new();
+    OCTETS.get_or_init(|| {
+        (0..scale.messages).map(|n| message(n, Sizes::Small).len() as u64).collect()
+    })
+}
+
 fn random_bodies(server: &mut Server, scale: Scale) -> Result<Measure, Failure> {
     let each = scale.writes;
-    let start = Instant::now();
-    parallel(4, |n| {
-        let (mut imap, mut chance) = (open(server)?, Chance::new(n as u64));
-        (0..each).try_for_each(|_| {
-            let number = 1 + chance.below(scale.messages);
-            let answer = imap.ok(&format!("FETCH {number} (BODY.PEEK[])"))?;
-            expect("octets", answer.literal_bytes, message(number - 1, Sizes::Small).len() as u64)
-        })
-    })?;
-    rate(each * 4, start)
+    let (server, octets) = (&*server, octets(scale));
+    let seconds = parallel(
+        4,
+        |_| open(server),
+        |n, mut imap| {
+            let mut chance = Chance::new(n as u64);
+            (0..each).try_for_each(|_| {
+                let number = 1 + chance.below(scale.messages);
+                let answer = imap.ok(&format!("FETCH {number} (BODY.PEEK[])"))?;
+                expect("octets", answer.literal_bytes, octets.get(number - 1).copied().unwrap_or(0))
+            })
+        },
+    )?;
+    rate(each * 4, seconds)
 }
 
 fn store_all(server: &mut Server, _: Scale) -> Result<Measure, Failure> {
@@ -326,16 +306,19 @@ fn store_all(server: &mut Server, _: Scale) -> Result<Measure, Failure> {
 
 fn stores(server: &mut Server, scale: Scale, clients: usize) -> Result<Measure, Failure> {
     let each = (scale.writes / clients).max(1);
-    let start = Instant::now();
-    parallel(clients, |n| {
-        let mut imap = open(server)?;
-        (0..each).try_for_each(|at| {
-            let number = 1 + (n * each + at / 2) % scale.messages;
-            let sign = if at % 2 == 0 { '+' } else { '-' };
-            imap.ok(&format!("STORE {number} {sign}FLAGS.SILENT (\\Flagged)")).map(drop)
-        })
-    })?;
-    rate(each * clients, start)
+    let server = &*server;
+    let seconds = parallel(
+        clients,
+        |_| open(server),
+        |n, mut imap| {
+            (0..each).try_for_each(|at| {
+                let number = 1 + (n * each + at / 2) % scale.messages;
+                let sign = if at % 2 == 0 { '+' } else { '-' };
+                imap.ok(&format!("STORE {number} {sign}FLAGS.SILENT (\\Flagged)")).map(drop)
+            })
+        },
+    )?;
+    rate(each * clients, seconds)
 }
 
 fn search(server: &mut Server, key: &str) -> Result<Measure, Failure> {

@@ -53,7 +53,7 @@ fn works(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn is_installed(program: &str) -> bool {
+pub(crate) fn is_installed(program: &str) -> bool {
     works(Command::new("sh").args(["-c", &format!("command -v {program}")]))
 }
 

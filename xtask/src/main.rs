@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod clients;
 mod fuzz;
 mod tidy;
@@ -17,6 +18,7 @@ usage: cargo xtask COMMAND
   tidy      file sizes, the table of verbs against its files, crate dependencies, links in docs
   fuzz [SECONDS]   each fuzz target for SECONDS (default 10)
   clients [NAME]   real mail clients against a release build
+  bench [--against dovecot-mdbox,dovecot-maildir] [--quick]   speed, beside others; see --help
 ";
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
             Ok(seconds) => fuzz::run(seconds),
             Err(_) => Err(format!("{seconds:?} is not a number of seconds")),
         },
+        ["bench", options @ ..] => bench::run(options),
         ["clients", names @ ..] => clients::install_packages().and_then(|()| clients::run(names)),
         _ => Err(HELP.to_owned()),
     };
@@ -57,6 +60,7 @@ fn test() -> Outcome {
         ("tests", || cargo(&["test", "--workspace", "--locked"])),
         ("fuzz", || fuzz::run(8)),
         ("clients", || clients::run(&[])),
+        ("bench", bench::smoke),
     ];
     for (name, step) in STEPS {
         println!("== {name}");
