@@ -109,9 +109,10 @@ fn crates() -> Result<BTreeMap<String, toml::Table>, String> {
 fn check_verbs(problems: &mut Vec<String>) -> Outcome {
     let table = read(&root().join("crates/imap/src/table.rs"))?;
     let mut verbs: Vec<String> = table
-        .split("verb: \"")
+        .split("row(")
         .skip(1)
-        .filter_map(|rest| rest.split('"').next())
+        .filter_map(|rest| rest.split('"').nth(1))
+        .filter(|verb| verb.starts_with(|c: char| c.is_ascii_uppercase()))
         .map(|verb| verb.trim_start_matches("UID ").to_ascii_lowercase())
         .collect();
     verbs.sort();

@@ -20,7 +20,8 @@ pub struct Limits {
     pub nesting_max: usize,
     /// Messages in one MULTIAPPEND (RFC 3502): they commit together.
     pub append_messages_max: usize,
-    /// Commands that may wait while one runs; reading from the socket stops above it.
+    /// Commands of one client that run in a row, without waiting for it, before others get their
+    /// turn. What is not read yet waits in the socket: one read is all that is ever held.
     pub pipelined_commands_max: usize,
     /// Commands that were not understood before the connection is closed.
     pub bad_commands_max: usize,

@@ -1,6 +1,7 @@
 //! A session: reads events, dispatches commands through the table, and ends each the same way.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use account::Live;
@@ -54,6 +55,8 @@ pub struct Driver<T> {
     /// Counts this connection among its account's.
     pub(crate) guard: Option<Box<dyn Send + Sync>>,
     bad_commands: usize,
+    /// Commands since the client was waited for.
+    in_a_row: usize,
     began_ms: i64,
 }
 
@@ -88,6 +91,7 @@ impl<T: Transport> Driver<T> {
             session: Session::NotAuthenticated,
             guard: None,
             bad_commands: 0,
+            in_a_row: 0,
             began_ms: shared.clock.now_ms(),
             transport,
             shared,
@@ -133,6 +137,10 @@ impl<T: Transport> Driver<T> {
     /// Reads once; false at the end of the connection.
     async fn read(&mut self) -> Result<bool, No> {
         self.flush().await?;
+        self.in_a_row = 0;
+        if self.shared.stop.is_set() {
+            return Err(No::Bye("server is shutting down"));
+        }
         let timeout = self.patience()?;
         let before = self.connection.inbox().len();
         let stop = self.shared.stop.clone();
@@ -173,10 +181,20 @@ impl<T: Transport> Driver<T> {
     }
 
     async fn handle(&mut self, event: Event) -> Result<(), No> {
+        self.in_a_row += 1;
+        if self.in_a_row > self.shared.limits.pipelined_commands_max {
+            self.in_a_row = 0;
+            self.flush().await?;
+            yield_now().await;
+        }
         match event {
             Event::Command(parsed) => {
                 let row = table::find(table::verb(&parsed.command))
                     .ok_or(No::Bug("a verb without a row"))?;
+                if row.takes_time {
+                    // What is answered already need not wait for this one.
+                    self.flush().await?;
+                }
                 let result = match self.may(row) {
                     Ok(()) if parsed.command == Command::Idle => command::idle::run(self).await,
                     // Boxed: most sessions wait most of the time, and are small while they do.
@@ -260,7 +278,7 @@ impl<T: Transport> Driver<T> {
             Command::Login(args) => verb::login::run(self, args).await,
             Command::Enable(args) => verb::enable::run(self, args),
             Command::Select(args) => verb::select::run(self, args, false).await,
-            Command::Examine(args) => verb::select::run(self, args, true).await,
+            Command::Examine(args) => verb::examine::run(self, args).await,
             Command::Create(args) => verb::create::run(&mut self.account(tag)?, args).await,
             Command::Delete(name) => verb::delete::run(&mut self.account(tag)?, name).await,
             Command::Rename(args) => verb::rename::run(&mut self.account(tag)?, args).await,
@@ -473,4 +491,17 @@ impl<T: Transport> Driver<T> {
         let chain: Vec<Bytes> = self.output.take();
         let _ = self.transport.write(chain).await;
     }
+}
+
+/// Lets others run.
+async fn yield_now() {
+    let mut is_second = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut is_second, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

@@ -30,6 +30,9 @@ pub struct Row {
     pub capability: &'static str,
     /// Where it is specified.
     pub rfc: &'static str,
+    /// Whether it waits for the disk or looks through messages: answers to the commands before it
+    /// are sent first.
+    pub takes_time: bool,
 }
 
 const fn row(
@@ -39,7 +42,11 @@ const fn row(
     capability: &'static str,
     rfc: &'static str,
 ) -> Row {
-    Row { verb, needs, expunges, capability, rfc }
+    Row { verb, needs, expunges, capability, rfc, takes_time: false }
+}
+
+const fn slow(row: Row) -> Row {
+    Row { takes_time: true, ..row }
 }
 
 use Expunges::{Hold, Tell};
@@ -52,16 +59,16 @@ pub const TABLE: &[Row] = &[
     row("LOGOUT", Nothing, Hold, "", "9051 6.1.3"),
     row("ID", Nothing, Tell, "ID", "2971 3.1"),
     row("STARTTLS", Stranger, Tell, "STARTTLS", "9051 6.2.1"),
-    row("AUTHENTICATE", Stranger, Tell, "", "9051 6.2.2"),
-    row("LOGIN", Stranger, Tell, "", "9051 6.2.3"),
+    slow(row("AUTHENTICATE", Stranger, Tell, "", "9051 6.2.2")),
+    slow(row("LOGIN", Stranger, Tell, "", "9051 6.2.3")),
     row("ENABLE", Account, Tell, "ENABLE", "9051 6.3.1"),
     row("SELECT", Account, Hold, "", "9051 6.3.2"),
     row("EXAMINE", Account, Hold, "", "9051 6.3.3"),
-    row("CREATE", Account, Tell, "", "9051 6.3.4"),
-    row("DELETE", Account, Tell, "", "9051 6.3.5"),
-    row("RENAME", Account, Tell, "", "9051 6.3.6"),
-    row("SUBSCRIBE", Account, Tell, "", "9051 6.3.7"),
-    row("UNSUBSCRIBE", Account, Tell, "", "9051 6.3.8"),
+    slow(row("CREATE", Account, Tell, "", "9051 6.3.4")),
+    slow(row("DELETE", Account, Tell, "", "9051 6.3.5")),
+    slow(row("RENAME", Account, Tell, "", "9051 6.3.6")),
+    slow(row("SUBSCRIBE", Account, Tell, "", "9051 6.3.7")),
+    slow(row("UNSUBSCRIBE", Account, Tell, "", "9051 6.3.8")),
     row("LIST", Account, Tell, "", "9051 6.3.9"),
     row("LSUB", Account, Tell, "", "3501 6.3.9"),
     row("XLIST", Account, Tell, "", "6154 1"),
@@ -70,24 +77,24 @@ pub const TABLE: &[Row] = &[
     row("APPEND", Account, Tell, "", "9051 6.3.12"),
     row("IDLE", Account, Tell, "IDLE", "9051 6.3.13"),
     row("CHECK", Mailbox, Tell, "", "3501 6.4.1"),
-    row("CLOSE", Mailbox, Hold, "", "9051 6.4.1"),
+    slow(row("CLOSE", Mailbox, Hold, "", "9051 6.4.1")),
     row("UNSELECT", Mailbox, Hold, "UNSELECT", "9051 6.4.2"),
-    row("EXPUNGE", Mailbox, Tell, "", "9051 6.4.3"),
-    row("UID EXPUNGE", Mailbox, Tell, "UIDPLUS", "4315 2.1"),
-    row("SEARCH", Mailbox, Hold, "", "9051 6.4.4"),
-    row("UID SEARCH", Mailbox, Tell, "", "9051 6.4.9"),
-    row("SORT", Mailbox, Hold, "SORT", "5256 3"),
-    row("UID SORT", Mailbox, Tell, "SORT", "5256 3"),
-    row("THREAD", Mailbox, Hold, "", "5256 3"),
-    row("UID THREAD", Mailbox, Tell, "", "5256 3"),
+    slow(row("EXPUNGE", Mailbox, Tell, "", "9051 6.4.3")),
+    slow(row("UID EXPUNGE", Mailbox, Tell, "UIDPLUS", "4315 2.1")),
+    slow(row("SEARCH", Mailbox, Hold, "", "9051 6.4.4")),
+    slow(row("UID SEARCH", Mailbox, Tell, "", "9051 6.4.9")),
+    slow(row("SORT", Mailbox, Hold, "SORT", "5256 3")),
+    slow(row("UID SORT", Mailbox, Tell, "SORT", "5256 3")),
+    slow(row("THREAD", Mailbox, Hold, "", "5256 3")),
+    slow(row("UID THREAD", Mailbox, Tell, "", "5256 3")),
     row("FETCH", Mailbox, Hold, "", "9051 6.4.5"),
     row("UID FETCH", Mailbox, Tell, "", "9051 6.4.9"),
-    row("STORE", Mailbox, Hold, "", "9051 6.4.6"),
-    row("UID STORE", Mailbox, Tell, "", "9051 6.4.9"),
-    row("COPY", Mailbox, Tell, "", "9051 6.4.7"),
-    row("UID COPY", Mailbox, Tell, "", "9051 6.4.9"),
-    row("MOVE", Mailbox, Tell, "MOVE", "9051 6.4.8"),
-    row("UID MOVE", Mailbox, Tell, "MOVE", "9051 6.4.9"),
+    slow(row("STORE", Mailbox, Hold, "", "9051 6.4.6")),
+    slow(row("UID STORE", Mailbox, Tell, "", "9051 6.4.9")),
+    slow(row("COPY", Mailbox, Tell, "", "9051 6.4.7")),
+    slow(row("UID COPY", Mailbox, Tell, "", "9051 6.4.9")),
+    slow(row("MOVE", Mailbox, Tell, "MOVE", "9051 6.4.8")),
+    slow(row("UID MOVE", Mailbox, Tell, "MOVE", "9051 6.4.9")),
 ];
 
 /// The row of a verb as [`verb`] writes it.

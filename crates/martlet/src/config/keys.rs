@@ -317,7 +317,7 @@ pub(crate) const KEYS: &[Key] = &[
         pipelined_commands_max,
         1,
         10_000,
-        "Commands that may wait while one runs."
+        "Commands of one client that run in a row before others get their turn."
     ),
     limit!(
         Count,
