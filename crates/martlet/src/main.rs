@@ -6,6 +6,7 @@ mod account;
 mod cli;
 mod client;
 mod config;
+mod demo;
 mod exit;
 mod import;
 mod import_command;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Config(command) => config(&cli.place, command),
         Command::Account(command) => account::run(&cli.place, command),
         Command::Import(command) => import_command::run(&cli.place, command),
+        Command::Demo => demo::run(),
         _ => Err(Failure::failed("not there yet")),
     };
     match outcome {
