@@ -1,6 +1,8 @@
 //! Damage: bits that flip in what was durable. It is contained to its frames; everything on both
 //! sides stays; nothing is cut.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
+
 use std::sync::Arc;
 
 use base::{ModSeq, SystemFlag, Uid, UidSet};

@@ -1,6 +1,8 @@
 //! The doctor sees every flipped bit, and repair leaves a log that is well and has all that was
 //! readable.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
+
 use std::sync::Arc;
 
 use base::{ModSeq, SystemFlag, Uid, UidSet};

@@ -2,6 +2,8 @@
 //! images that a crash could leave. SQLite's loop: fail the 1st operation, the 2nd, … until none is
 //! left to fail.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
+
 use std::sync::Arc;
 
 use storage::conformance::crash::{Sizes, Told, check, history};

@@ -1,6 +1,8 @@
 //! The file engine keeps the laws of storage: on a real disk, and on a simulated one with small
 //! segments and blocks.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
+
 use std::path::Path;
 use std::sync::Arc;
 

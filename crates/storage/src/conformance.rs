@@ -110,7 +110,7 @@ pub fn message(seed: u64, octets: usize) -> Bytes {
     let mut chance = Chance::new(seed);
     let dense = seed % 2 == 1;
     let byte = |_| match dense {
-        true => chance.next() as u8,
+        true => chance.bits() as u8,
         false => b"From: a\r\n"[chance.below(9)],
     };
     (0..octets).map(byte).collect()

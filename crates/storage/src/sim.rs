@@ -97,7 +97,7 @@ impl Chance {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -107,7 +107,7 @@ impl Chance {
 
     /// A number below `bound`, 0 if that is 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % (bound.max(1) as u64)) as usize
+        (self.bits() % (bound.max(1) as u64)) as usize
     }
 
     /// True one time in `n`.
@@ -163,7 +163,7 @@ fn tear(bytes: &mut Vec<u8>, offset: usize, new: &[u8], chance: &mut Chance) {
         match chance.below(5) {
             0 | 1 => {}
             2 if offset + from >= bytes.len() => {
-                let stale: Vec<u8> = piece.iter().map(|_| chance.next() as u8).collect();
+                let stale: Vec<u8> = piece.iter().map(|_| chance.bits() as u8).collect();
                 put(bytes, offset + from, &stale);
             }
             _ => put(bytes, offset + from, piece),
@@ -452,7 +452,7 @@ impl Disk for SimDisk {
 
     fn random(&self) -> io::Result<[u8; 16]> {
         let mut inner = self.lock_inner();
-        let (a, b) = (inner.chance.next(), inner.chance.next());
+        let (a, b) = (inner.chance.bits(), inner.chance.bits());
         Ok((u128::from(a) << 64 | u128::from(b)).to_le_bytes())
     }
 }
