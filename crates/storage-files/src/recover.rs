@@ -92,7 +92,7 @@ impl Log {
             });
         }
         log.begin_at(&handle.segment, &ending, place, checkpoint);
-        log.drop_orphans(last);
+        log.drop_orphans(last)?;
         Ok(log)
     }
 
@@ -184,11 +184,12 @@ impl Log {
     }
 
     /// Removes large messages that got their number in a commit that did not happen.
-    fn drop_orphans(&self, last: u32) {
+    fn drop_orphans(&self, last: u32) -> Result<(), Error> {
         let (head, large) = {
             let state = self.lock();
             (state.head, state.numbers(SegmentKind::Large))
         };
+        let mut gone = false;
         for number in large.into_iter().filter(|&number| number > last) {
             let sequence = Handle::open(self, number, SegmentKind::Large).and_then(|handle| {
                 let mut bytes = [0; HEADER_BYTES];
@@ -200,11 +201,17 @@ impl Log {
             if sequence.is_ok_and(|sequence| sequence.is_some_and(|sequence| sequence > head)) {
                 self.lock().segments.remove(&number);
                 let path = self.segment_path(number, SegmentKind::Large);
-                if let Err(error) = self.shared.disk.remove(&path) {
-                    tracing::warn!(path, %error, "cannot remove an abandoned message");
-                }
+                let removed = self.shared.disk.remove(&path);
+                removed.map_err(|error| failed(&path, &error))?;
+                gone = true;
             }
         }
+        if gone {
+            // It must not come back when other records have taken its sequence.
+            let dir = self.path("log");
+            self.shared.disk.sync_dir(&dir).map_err(|error| failed(&dir, &error))?;
+        }
+        Ok(())
     }
 }
 

@@ -4,9 +4,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use storage::conformance::crash::{Sizes, Told, check, history};
+use storage::conformance::positions;
 use storage::sim::{Fault, Left, SimDisk};
 use storage::{Error, Storage};
 use storage_files::{Files, Options, Threads};
@@ -43,10 +45,22 @@ fn check_images(disk: &SimDisk, told: &Told, seeds: u64, context: &str) {
         let image = disk.crash(left);
         let storage = open(&image).unwrap_or_else(|error| panic!("{error}: {context}"));
         let after = check(&storage, told, &context);
+        check_files(&image, &after, &context);
         drop(storage);
         // A second crash, right after the recovery.
         let storage = open(&image.crash(Left::Nothing)).expect("opens again");
         check(&storage, &after, &format!("{context}, and again"));
+    }
+}
+
+/// There is no large message that no record names, and nothing half-made.
+fn check_files(disk: &SimDisk, told: &Told, context: &str) {
+    let named: BTreeSet<u32> = positions(&told.entries).iter().map(|at| at.segment).collect();
+    for path in disk.files() {
+        let name = path.rsplit('/').next().unwrap();
+        let large = name.strip_suffix(".msg").map(|number| number.parse().unwrap());
+        assert!(large.is_none_or(|number| named.contains(&number)), "{path}: {context}");
+        assert!(!path.contains("/log/") || !path.ends_with(".tmp"), "{path}: {context}");
     }
 }
 

@@ -132,6 +132,16 @@ impl Bytes {
         self.pending.push(change);
     }
 
+    /// Writes what is pending. What an earlier sync failed to write is not: it is forgotten.
+    fn sync(&mut self) {
+        for change in self.pending.drain(..) {
+            match change {
+                Change::Write(offset, new) => put(&mut self.durable, offset, &new),
+                Change::Length(bytes) => self.durable.resize(bytes, 0),
+            }
+        }
+    }
+
     /// The bytes after a crash.
     fn survivors(&self, left: Left, chance: &mut Chance) -> Vec<u8> {
         match left {
@@ -505,9 +515,7 @@ impl File for Handle {
         let fault = inner.step();
         if matches!(fault, None | Some(Fault::Full)) {
             inner.syncs += 1;
-            let file = inner.file(self.node);
-            file.durable.clone_from(&file.live);
-            file.pending.clear();
+            inner.file(self.node).sync();
             return Ok(());
         }
         if fault != Some(Fault::Crash) {

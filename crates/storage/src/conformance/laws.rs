@@ -267,9 +267,14 @@ pub fn lazy_commits_keep_their_place(subject: &mut dyn Subject) {
         entries.extend(commit(&*storage, account(1), seq(n), batch).expect("committed"));
     }
     assert_eq!(read_all(&*storage, account(1)).expect("read"), entries);
+    let state = Bytes::from("a fold of lazy records too");
+    block_on(storage.save_snapshot(account(1), seq(9), state.clone())).expect("saved");
     drop(storage);
     subject.reopen();
-    assert_eq!(read_all(&*subject.storage(), account(1)).expect("read"), entries);
+    let storage = subject.storage();
+    assert_eq!(read_all(&*storage, account(1)).expect("read"), entries);
+    let found = block_on(storage.load_snapshot(account(1))).expect("load");
+    assert_eq!(found, Some((seq(9), state)));
 }
 
 /// Law 6: the newest is found, an older one does not replace it, losing it loses nothing.
