@@ -2,6 +2,7 @@
 //!
 //! Reads the peak of resident memory from `/proc`, so it runs on Linux only.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -255,11 +255,11 @@ async fn connection(accepted: Accepted, protocol: Protocol, shared: Arc<Shared>)
             Err(full) => return refuse(link, protocol, full).await,
         },
     };
-    if protocol == Protocol::Imaps {
-        if let Err(error) = link.handshake().await {
-            tracing::info!(%remote, %error, "TLS handshake failed");
-            return;
-        }
+    if protocol == Protocol::Imaps
+        && let Err(error) = link.handshake().await
+    {
+        tracing::info!(%remote, %error, "TLS handshake failed");
+        return;
     }
     match protocol {
         Protocol::Imap | Protocol::Imaps => {

@@ -283,8 +283,10 @@ pub(crate) fn parse_size(text: &str) -> Option<u64> {
 }
 
 fn print_unit(number: u64, units: &[(&str, u64)]) -> String {
-    let (name, factor) =
-        units.iter().find(|(_, factor)| number != 0 && number % factor == 0).unwrap_or(&units[3]);
+    let (name, factor) = units
+        .iter()
+        .find(|(_, factor)| number != 0 && number.is_multiple_of(*factor))
+        .unwrap_or(&units[3]);
     format!("{}{name}", number / factor)
 }
 
