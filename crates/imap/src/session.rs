@@ -353,10 +353,13 @@ impl<T: Transport> Driver<T> {
         if next == Next::Unselect {
             self.unselect();
         }
-        if next != Next::Close {
-            self.sync(row.expunges, row.verb.starts_with("UID ")).await?;
-        }
+        let told = match next {
+            Next::Close => Ok(()),
+            _ => self.sync(row.expunges, row.verb.starts_with("UID ")).await,
+        };
+        // What was done is said also when the mailbox is gone: a client must not do it again.
         self.output.tagged(&Tagged { tag, condition, code, text });
+        told?;
         self.must_be_there()?;
         match next {
             Next::Close => self.session = Session::Logout,

@@ -17,10 +17,12 @@ use crate::names;
 
 /// Runs the command.
 pub async fn run(cx: &mut Authenticated<'_>, args: Rename) -> Result<Done, No> {
-    let from = names::canonical(&args.from.0);
     let to = names::valid(&args.to, &cx.shared.limits)?;
     let (limits, now) = (&cx.shared.limits, cx.now());
     let decide = |account: &Account| {
+        // A name may have come into the account in another form than a client may give it.
+        let from = names::find(account, &args.from)
+            .map_or_else(|| names::canonical(&args.from.0), |info| info.name.to_owned());
         let records = match from == "INBOX" {
             true => inbox(account, &to, limits, now)?,
             false => others(account, &from, &to, limits)?,

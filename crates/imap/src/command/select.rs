@@ -88,7 +88,14 @@ async fn recent(live: &Arc<Live>, id: MailboxId, claim: bool) -> Result<Uid, No>
     if !claim || mailbox.recent_from() >= mailbox.uid_next() {
         return Ok(mailbox.recent_from());
     }
-    sync::claim_recent(live, id, mailbox.uid_next()).await
+    match sync::claim_recent(live, id, mailbox.uid_next()).await {
+        // Mail can be read when nothing can be written.
+        Err(No::Unavailable(error)) => {
+            tracing::debug!(%error, "recent messages are not claimed");
+            Ok(mailbox.recent_from())
+        }
+        claimed => claimed,
+    }
 }
 
 /// What every successful SELECT tells.
