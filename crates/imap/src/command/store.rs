@@ -3,6 +3,8 @@
 //! RFC 9051 §6.4.6, RFC 3501 §6.4.6; UNCHANGEDSINCE: RFC 7162 §3.1.3; messages expunged by another
 //! session: RFC 2180 §4.2.
 
+mod history;
+
 use account::Decision;
 use base::{Flags, ModSeq, SeqSet, Uid, UidSet};
 use mailbox::{Account, FlagOp, Mailbox, Record, Row};
@@ -65,9 +67,10 @@ pub(crate) async fn commit(
 ) -> Result<Outcome, No> {
     let id = cx.mailbox.id;
     let keywords_max = cx.shared.limits.keywords_max;
+    let untouched = history::Untouched::find(cx, targets, change).await;
     let decide = |account: &Account| {
         let newest = account.get(id).ok_or(No::NonExistent)?.mailbox;
-        let outcome = change.decide(newest, targets, keywords_max)?;
+        let outcome = change.decide(newest, targets, &untouched, keywords_max)?;
         let mut records = vec![];
         if !outcome.changed.is_empty() {
             let (uids, op) = (outcome.changed.clone(), change.op);
@@ -91,14 +94,13 @@ impl Change {
         &self,
         newest: &Mailbox,
         targets: &UidSet,
+        untouched: &history::Untouched,
         keywords_max: usize,
     ) -> Result<Outcome, No> {
         let mut outcome = Outcome::default();
         for row in newest.rows_in(targets) {
-            // One mod-sequence a message stands for all its flags, and flags as they were at an
-            // earlier one are not kept; so a change of another flag fails the test too, which
-            // RFC 7162 §3.1.12 advises against and leaves to the client to retry.
-            if self.unchanged_since.is_some_and(|since| row.mod_seq > since) {
+            let since = self.unchanged_since.unwrap_or(ModSeq::MAX);
+            if row.mod_seq > since && !untouched.contains(row.uid, row.mod_seq) {
                 outcome.failed.insert(row.uid);
                 continue;
             }
