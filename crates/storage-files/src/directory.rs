@@ -76,8 +76,10 @@ impl Disk for Directory {
     }
 
     fn lock(&self, path: &str) -> io::Result<Box<dyn Any + Send + Sync>> {
+        use std::os::unix::fs::OpenOptionsExt;
         let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(false).open(self.root.join(path))?;
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(self.root.join(path))?;
         match file.try_lock() {
             Ok(()) => Ok(Box::new(file)),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use mailbox::Account;
 use proptest::prelude::*;
 use storage::conformance::{
-    account, appended, batch, block_on, flagged, inbox, message, poll_once, positions, stage,
+    account, appended, batch, block_on, flagged, inbox, message, poll_once, positions,
 };
 use storage::sim::{Fault, Left, SimDisk};
 use storage::{CommitError, Durability, Entry, Error, Storage, Task};

@@ -1,0 +1,134 @@
+//! A data directory written by format version 1 is read by every later one: an account with plain,
+//! large and rewritten segments, a checkpoint, a snapshot and summaries.
+//!
+//! With MARTLET_WRITE_GOLDEN set, the directory is written anew: only for a new version, beside the
+//! old ones.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
+
+use std::path::{Path, PathBuf};
+
+use base::{SystemFlag, Uid, UidSet};
+use bytes::Bytes;
+use mailbox::{Account, Record};
+use storage::Storage;
+use storage::conformance::{
+    account, appended, batch, block_on, commit, flagged, inbox, inbox_id, message, stage,
+};
+use storage_files::{Files, Options, Threads, doctor};
+
+const MESSAGES: u32 = 12;
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1")
+}
+
+fn octets(n: u32) -> usize {
+    if n % 5 == 4 { 5_000 } else { 700 + n as usize }
+}
+
+fn expunged(n: u32) -> bool {
+    n % 3 == 1
+}
+
+fn options() -> Options {
+    Options {
+        segment_bytes: 4_000,
+        large_bytes: 3_000,
+        block_bytes: 2_000,
+        threads: Threads::Inline,
+        compact_dead_percent: 0,
+        ..Options::default()
+    }
+}
+
+fn fold(files: &Files) -> Account {
+    let snapshot = block_on(files.load_snapshot(account(1))).unwrap();
+    let mut fold =
+        snapshot.map_or_else(Account::default, |(_, bytes)| Account::decode(&bytes).unwrap());
+    for entry in block_on(files.read(account(1), fold.head(), usize::MAX)).unwrap() {
+        fold.apply(entry.at, &entry.record).unwrap();
+    }
+    fold
+}
+
+fn write(dir: &Path) {
+    let files = Files::open(dir, options()).unwrap();
+    block_on(files.create(account(1))).unwrap();
+    let put = |time: i64, record: Record, staged| {
+        let head = block_on(files.head(account(1))).unwrap();
+        let mut batch = batch(vec![record], staged);
+        batch.time = time;
+        commit(&files, account(1), head, batch).unwrap();
+    };
+    put(1, inbox(), vec![]);
+    for n in 0..MESSAGES {
+        // Odd seeds make messages that do not compress, even ones those that do.
+        let staged = vec![stage(&files, account(1), &message(u64::from(n), octets(n))).unwrap()];
+        put(2, appended(n + 1, &staged), staged);
+    }
+    for n in (0..MESSAGES).filter(|&n| expunged(n)) {
+        let uid = Uid::new(n + 1).unwrap();
+        let uids = UidSet::range(uid, uid);
+        put(i64::from(n), Record::Expunged { mailbox: inbox_id(), uids }, vec![]);
+    }
+    block_on(files.compact(account(1), 7)).unwrap();
+    put(100, flagged(UidSet::range(Uid::MIN, Uid::MAX), SystemFlag::Seen), vec![]);
+    let state = fold(&files);
+    block_on(files.save_snapshot(account(1), state.head(), state.encode().into())).unwrap();
+    put(101, flagged(UidSet::range(Uid::MIN, Uid::MIN), SystemFlag::Flagged), vec![]);
+    let rows = state.find("INBOX").unwrap().mailbox;
+    let summaries = rows.rows().map(|row| (row.position, Bytes::from(format!("uid {}", row.uid))));
+    block_on(files.put_summaries(account(1), summaries.collect())).unwrap();
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target)
+        } else {
+            std::fs::copy(&path, target).unwrap();
+        }
+    }
+}
+
+fn check(dir: &Path, with_caches: bool) {
+    let report = doctor::check(dir, None, &mut |_| {}).unwrap();
+    assert_eq!(report.findings, []);
+    let files = Files::open(dir, options()).unwrap();
+    assert_eq!(block_on(files.accounts()).unwrap(), [account(1)]);
+    let fold = fold(&files);
+    assert_eq!(fold.head().get(), 19);
+    let inbox = fold.find("INBOX").unwrap().mailbox;
+    let kept: Vec<u32> = (0..MESSAGES).filter(|&n| !expunged(n)).collect();
+    let uids: Vec<u32> = inbox.rows().map(|row| row.uid.get() - 1).collect();
+    assert_eq!(uids, kept);
+    for row in inbox.rows() {
+        let n = row.uid.get() - 1;
+        assert!(row.system.contains(SystemFlag::Seen));
+        assert_eq!(row.system.contains(SystemFlag::Flagged), n == 0);
+        let expected = message(u64::from(n), octets(n));
+        assert_eq!(block_on(files.message(account(1), row.position)).unwrap(), expected);
+        let found = block_on(files.summaries(account(1), vec![row.position])).unwrap();
+        let summary = with_caches.then(|| Bytes::from(format!("uid {}", row.uid)));
+        assert_eq!(found, [summary]);
+    }
+    let snapshot = block_on(files.load_snapshot(account(1))).unwrap();
+    assert_eq!(snapshot.unwrap().0.get(), if with_caches { 18 } else { 16 });
+}
+
+#[test]
+fn version_1() {
+    if std::env::var_os("MARTLET_WRITE_GOLDEN").is_some() {
+        write(&golden());
+    }
+    let dir = tempfile::tempdir().unwrap();
+    copy(&golden(), dir.path());
+    check(dir.path(), true);
+    let cache = dir.path().join("accounts/01").join(account(1).to_string()).join("cache");
+    std::fs::remove_dir_all(cache).unwrap();
+    check(dir.path(), false);
+}
