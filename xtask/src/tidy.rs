@@ -37,6 +37,7 @@ pub(crate) fn run() -> Outcome {
     check_sizes(&files, &mut problems);
     check_dependencies(&mut problems)?;
     check_verbs(&mut problems)?;
+    check_capabilities(&mut problems)?;
     check_links(&files, &mut problems);
     if problems.is_empty() {
         return Ok(());
@@ -130,6 +131,30 @@ fn check_verbs(problems: &mut Vec<String>) -> Outcome {
             let directory = path.trim_end_matches(".rs").to_owned() + "/mod.rs";
             if !root().join(&path).is_file() && !root().join(directory).is_file() {
                 problems.push(format!("{verb}: no {what} at {path}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Each capability that the code announces has its row in the documentation.
+fn check_capabilities(problems: &mut Vec<String>) -> Outcome {
+    let documented = read(&root().join("docs/extensions.md"))?;
+    for (path, from, to) in [
+        ("crates/imap/src/capability.rs", "const ALWAYS", "#[cfg(test)]"),
+        ("crates/lmtp/src/session.rs", "fn lhlo", "];"),
+    ] {
+        let code = read(&root().join(path))?;
+        let code = code.split(from).nth(1).and_then(|code| code.split(to).next());
+        let code = code.ok_or_else(|| format!("{path}: no {from}"))?;
+        let names = code.split('"').skip(1).step_by(2).map(|text| text.split('{').next());
+        let is_name = |name: &&str| {
+            let fits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "=+-".contains(c);
+            name.len() > 1 && (name.chars().all(fits) || name.starts_with("IMAP4rev"))
+        };
+        for name in names.flatten().filter(is_name).filter(|name| *name != "AUTH=") {
+            if !documented.contains(&format!("| `{name}` |")) {
+                problems.push(format!("docs/extensions.md: no row for {name} of {path}"));
             }
         }
     }
