@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod config;
 mod demo;
+mod doctor;
 mod exit;
 mod import;
 mod import_command;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
         Command::Account(command) => account::run(&cli.place, command),
         Command::Import(command) => import_command::run(&cli.place, command),
         Command::Demo => demo::run(),
-        _ => Err(Failure::failed("not there yet")),
+        Command::Doctor(flags) => doctor::run(&cli.place, flags),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

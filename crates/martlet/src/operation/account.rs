@@ -47,6 +47,17 @@ pub(crate) struct MailboxLine {
     pub(crate) uid_next: u32,
 }
 
+/// Who is who, for the doctor.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Names {
+    /// Identity and name of every account.
+    pub(crate) accounts: Vec<(String, String)>,
+    /// Identities of mail that has no name.
+    pub(crate) without_owner: Vec<String>,
+    /// Names that have no mail store.
+    pub(crate) without_mail: Vec<String>,
+}
+
 fn line(user: &User) -> AccountLine {
     AccountLine {
         name: user.name.clone(),
@@ -89,6 +100,17 @@ pub(super) async fn add(node: &Node, name: &str, password: &Password) -> Result<
 pub(super) fn list(node: &Node) -> Result<Value, Refused> {
     let directory = node.directory().directory();
     to_value(directory.users().into_iter().map(|user| line(user)).collect::<Vec<_>>())
+}
+
+pub(super) async fn names(node: &Node) -> Result<Value, Refused> {
+    let directory = node.directory().directory();
+    let users = directory.users();
+    let orphans = node.directory().without_owner().await.map_err(refused)?;
+    to_value(Names {
+        accounts: users.iter().map(|user| (user.id.to_string(), user.name.clone())).collect(),
+        without_owner: orphans.iter().map(ToString::to_string).collect(),
+        without_mail: node.directory().without_mail().await.map_err(refused)?,
+    })
 }
 
 pub(super) async fn show(node: &Node, name: &str) -> Result<Value, Refused> {

@@ -5,7 +5,7 @@ mod account;
 
 use std::path::PathBuf;
 
-pub(crate) use account::{AccountLine, AccountPage, find};
+pub(crate) use account::{AccountLine, AccountPage, Names, find};
 
 use std::sync::Arc;
 
@@ -31,6 +31,7 @@ pub(crate) enum Request {
     AliasAdd { alias: String, name: String },
     AliasRemove { alias: String },
     AliasList,
+    Names,
     ImportMaildir { path: PathBuf, account: String },
     ImportMbox { path: PathBuf, account: String, mailbox: String },
 }
@@ -64,6 +65,7 @@ async fn run(node: &Arc<Node>, request: Request, progress: Progress) -> Result<V
         Request::AliasAdd { alias, name } => account::add_alias(node, &name, &alias).await,
         Request::AliasRemove { alias } => account::remove_alias(node, &alias).await,
         Request::AliasList => account::list_aliases(node),
+        Request::Names => account::names(node).await,
         Request::ImportMaildir { path, account } => {
             to_value(import::maildir(node, path, &account, progress).await?)
         }
