@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use argon2::password_hash::{PasswordHash, PasswordVerifier, SaltString};
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
+use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
@@ -36,6 +36,29 @@ impl Cost {
             .map_err(|error| CannotHash(error.to_string()))?;
         Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
     }
+}
+
+/// An allocation as large as this is given back to the system at once. What is smaller stays with
+/// the thread that made it when the allocator of glibc has learnt that it comes again (its dynamic
+/// threshold ends at 32 MiB), and a server of many threads would own a check's memory many times.
+/// Of what is allocated, only what is used takes memory.
+const OWN_MAPPING_BYTES: usize = 33 * 1024 * 1024;
+
+/// argon2's output of `length` bytes.
+fn hash(
+    argon2: &Argon2<'_>,
+    password: &[u8],
+    salt: Salt<'_>,
+    length: usize,
+) -> argon2::password_hash::Result<Output> {
+    let mut buffer = [0; 64];
+    let salt = salt.decode_b64(&mut buffer)?;
+    let blocks = argon2.params().block_count();
+    let mut memory = Vec::with_capacity(blocks.max(OWN_MAPPING_BYTES / Block::SIZE));
+    memory.resize(blocks, Block::new());
+    Output::init_with(length, |out| {
+        Ok(argon2.hash_password_into_with_memory(password, salt, out, &mut memory)?)
+    })
 }
 
 /// The hash can't be computed with these parameters.
@@ -115,11 +138,17 @@ impl Credential {
     pub fn derive(password: &Secret, cost: Cost, random: &[u8; 32]) -> Result<Self, CannotHash> {
         let (salt, scram_salt) = random.split_at(16);
         let salt = SaltString::encode_b64(salt).map_err(|error| CannotHash(error.to_string()))?;
-        let phc = cost
-            .argon2()?
-            .hash_password(password.expose(), &salt)
-            .map_err(|error| CannotHash(error.to_string()))?
-            .to_string();
+        let cannot = |error: argon2::password_hash::Error| CannotHash(error.to_string());
+        let argon2 = cost.argon2()?;
+        let output = hash(&argon2, password.expose(), salt.as_salt(), Params::DEFAULT_OUTPUT_LEN);
+        let phc = PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(argon2.params()).map_err(cannot)?,
+            salt: Some(salt.as_salt()),
+            hash: Some(output.map_err(cannot)?),
+        };
+        let phc = phc.to_string();
         let scram = ScramKeys::derive(password, scram_salt, cost.scram_iterations);
         Ok(Self { phc, scram: Some(scram) })
     }
@@ -127,14 +156,23 @@ impl Credential {
     /// Whether a prepared password is this one; as slow as [`Credential::derive`]. False for a hash
     /// that can't be read.
     pub fn verify(&self, password: &Secret) -> bool {
-        let Ok(hash) = PasswordHash::new(&self.phc) else { return false };
+        let Ok(phc) = PasswordHash::new(&self.phc) else { return false };
         // Parameters come from the hash itself. A hash that asks for gigabytes is not one of ours.
-        let memory = hash.params.get_decimal("m").unwrap_or(0);
-        let passes = hash.params.get_decimal("t").unwrap_or(0);
+        let memory = phc.params.get_decimal("m").unwrap_or(0);
+        let passes = phc.params.get_decimal("t").unwrap_or(0);
         if memory > MEMORY_KIB_MAX || passes > PASSES_MAX {
             return false;
         }
-        Argon2::default().verify_password(password.expose(), &hash).is_ok()
+        let (Some(salt), Some(expected)) = (phc.salt, phc.hash) else { return false };
+        let version = phc.version.map_or(Ok(Version::V0x13), Version::try_from);
+        let (Ok(algorithm), Ok(version), Ok(params)) =
+            (Algorithm::try_from(phc.algorithm), version, Params::try_from(&phc))
+        else {
+            return false;
+        };
+        let argon2 = Argon2::new(algorithm, version, params);
+        // `Output` compares in constant time.
+        hash(&argon2, password.expose(), salt, expected.len()).is_ok_and(|found| found == expected)
     }
 
     /// A credential that no password matches and that costs as much to check as a real one.
@@ -183,6 +221,21 @@ mod tests {
         assert!(credential.phc.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
         let keys = credential.scram.as_ref().unwrap();
         assert_eq!((keys.salt.len(), keys.iterations), (16, 4096));
+    }
+
+    /// Hashes from elsewhere: the vectors of the reference implementation, with other parameters.
+    #[test]
+    fn hashes_of_others_are_checked() {
+        let password = Secret::from(&b"password"[..]);
+        for phc in [
+            "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+            "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc",
+            "$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8",
+        ] {
+            let credential = Credential { phc: phc.to_owned(), scram: None };
+            assert!(credential.verify(&password), "{phc}");
+            assert!(!credential.verify(&Secret::from(&b"differentpassword"[..])), "{phc}");
+        }
     }
 
     #[test]

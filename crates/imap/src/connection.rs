@@ -48,6 +48,8 @@ pub struct Connection {
     logged_in: bool,
     greeted: bool,
     received: u64,
+    /// How many of these had been taken from the inbox when it was last made small.
+    taken: u64,
     state: State,
     inbox: BytesMut,
     /// Bytes of `inbox` in which no line ends.
@@ -69,6 +71,7 @@ impl Connection {
             logged_in: false,
             greeted: false,
             received: 0,
+            taken: 0,
             state: State::Line,
             inbox: BytesMut::new(),
             scanned: 0,
@@ -90,9 +93,12 @@ impl Connection {
 
     /// Where [`crate::Transport::read`] puts bytes; tell of them with [`Connection::received`].
     pub fn inbox(&mut self) -> &mut BytesMut {
-        if self.inbox.is_empty() {
-            // A connection that waits holds no buffer.
-            self.inbox = BytesMut::new();
+        // A connection that waits holds no buffer, or one no larger than what is in it: not all that
+        // was read with the beginning of a command. Copied once, however slowly the rest comes.
+        let taken = self.received.wrapping_sub(self.inbox.len() as u64);
+        if taken != self.taken {
+            self.taken = taken;
+            self.inbox = BytesMut::from(&self.inbox[..]);
         }
         &mut self.inbox
     }
@@ -278,8 +284,9 @@ impl Connection {
         let literal = wire::literal::at_line_end(without_ending(&line));
         let (too_long, nul) =
             (used + line.len() > self.line_bytes_max(), memchr::memchr(0, &line).is_some());
-        match self.frame.is_empty() {
+        match self.frame.is_empty() && literal.is_none() {
             true => self.frame = line,
+            // What has to wait for its literal does not keep all that was read with it.
             false => self.frame.extend_from_slice(&line),
         }
         if too_long || nul {
@@ -328,6 +335,11 @@ impl Connection {
                     return self.end_with(Some(literal), event);
                 }
             }
+        }
+        if self.literal_bytes == 0 && tag_of(&self.frame).is_none() {
+            // Nobody who is in his senses waits for a go-ahead here.
+            let event = Event::Bad(Refusal::bad(None, "expected a tag"));
+            return self.end_with(Some(literal), event);
         }
         let room = (self.command_bytes_max() - self.literal_bytes) as u64;
         let minus = !self.logged_in && !literal.sync && literal.bytes > LITERAL_MINUS_MAX;
