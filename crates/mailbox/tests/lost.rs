@@ -4,20 +4,20 @@ use base::{DateTime, EmailId, Flags, MailboxId, ModSeq, ThreadId, Uid, UidSet, U
 use mailbox::{Account, Content, NewMessage, Position, Record};
 
 fn uid(n: u32) -> Uid {
-    Uid::new(n).unwrap()
+    Uid::new(n).expect("in range")
 }
 
 fn created(name: &str) -> Record {
     Record::MailboxCreated {
         name: name.to_owned(),
-        uid_validity: UidValidity::new(7).unwrap(),
+        uid_validity: UidValidity::new(7).expect("in range"),
         uid_next: Uid::MIN,
         roles: Vec::new(),
     }
 }
 
 fn mailbox(n: u64) -> MailboxId {
-    MailboxId::new(ModSeq::new(n).unwrap())
+    MailboxId::new(ModSeq::new(n).expect("in range"))
 }
 
 fn appended(n: u64, first: u32) -> Record {
@@ -38,7 +38,7 @@ fn appended(n: u64, first: u32) -> Record {
 fn fold(records: &[Record]) -> Account {
     let mut account = Account::default();
     for record in records {
-        account.apply(account.head().next(), record).unwrap();
+        account.apply(account.head().next(), record).expect("in range");
     }
     account
 }
@@ -51,13 +51,13 @@ fn what_was_lost_never_gives_a_uid_twice() {
     assert!(account.is_lossy());
     // The lost records may have appended 1000 / 34 messages to any mailbox, or copied.
     for (id, known) in [(1, 3), (2, 1)] {
-        assert!(account.get(mailbox(id)).unwrap().mailbox.uid_next() >= uid(known + 29));
+        assert!(account.get(mailbox(id)).expect("in range").mailbox.uid_next() >= uid(known + 29));
     }
-    let decoded = Account::decode(&account.encode()).unwrap();
+    let decoded = Account::decode(&account.encode()).expect("in range");
     assert_eq!(decoded.encode(), account.encode());
     // A record behind the gap knows better.
     let account = fold(&[&before[..], &lost, &[appended(1, 5)]].concat());
-    let inbox = account.get(mailbox(1)).unwrap().mailbox;
+    let inbox = account.get(mailbox(1)).expect("in range").mailbox;
     assert_eq!((inbox.uid_next(), inbox.len()), (uid(6), 3));
 }
 
