@@ -5,7 +5,12 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::error::No;
 use crate::names::DELIMITER;
+
+/// Steps that all matches of one command may take together: seconds of work. Lists of a hundred
+/// thousand mailboxes stay below it, patterns made to be slow do not.
+const STEPS_MAX: u64 = 1 << 29;
 
 /// A pattern with its reference.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,10 +63,21 @@ impl Pattern {
         self.tokens.last() == Some(&Token::Level)
     }
 
+    /// At most so many steps does a match take.
+    fn steps(&self, name: &str) -> u64 {
+        match self.literals() > name.len() {
+            true => 1,
+            false => self.tokens.len() as u64 * name.len() as u64,
+        }
+    }
+
+    fn literals(&self) -> usize {
+        self.tokens.iter().filter(|token| matches!(token, Token::Char(_))).count()
+    }
+
     /// Whether it matches a whole name.
     pub(crate) fn matches(&self, name: &str) -> bool {
-        let literals = self.tokens.iter().filter(|token| matches!(token, Token::Char(_))).count();
-        if literals > name.len() {
+        if self.literals() > name.len() {
             return false;
         }
         // INBOX has no case (RFC 9051 §5.1); other names do.
@@ -104,6 +120,18 @@ impl Pattern {
         }
         at.sort_unstable();
         at.dedup();
+    }
+}
+
+/// Refuses patterns that would take too long over these names.
+pub(crate) fn check<'a>(
+    patterns: &[Pattern],
+    names: impl Iterator<Item = &'a str>,
+) -> Result<(), No> {
+    let steps = |name| patterns.iter().map(|pattern| pattern.steps(name)).sum::<u64>();
+    match names.map(steps).fold(0, u64::saturating_add) > STEPS_MAX {
+        true => Err(No::Limit("the patterns take too long")),
+        false => Ok(()),
     }
 }
 
@@ -150,5 +178,17 @@ mod tests {
         let pattern = Pattern::new("", &"%*a*%b".repeat(300));
         assert!(!pattern.matches(&"ab".repeat(299)));
         assert!(pattern.matches(&"ab".repeat(300)));
+    }
+
+    #[test]
+    fn what_would_take_too_long_is_refused() {
+        let name = "ab".repeat(500);
+        let names = |count: usize| std::iter::repeat_n(name.as_str(), count);
+        let one = |text: &str| vec![Pattern::new("", text)];
+        assert!(check(&one("*"), names(100_000)).is_ok());
+        assert!(check(&one("%a%"), names(100_000)).is_ok());
+        assert!(check(&vec![Pattern::new("", "*ab*"); 100], names(1000)).is_ok());
+        assert!(check(&one(&"%a".repeat(500)), names(100_000)).is_err());
+        assert!(check(&vec![Pattern::new("", &"*a".repeat(500)); 256], names(1000)).is_err());
     }
 }

@@ -14,10 +14,7 @@ use crate::command::status;
 use crate::context::Authenticated;
 use crate::error::{Done, No};
 use crate::names;
-use crate::pattern::Pattern;
-
-/// More patterns than this are ignored, which RFC 9051 §6.3.9 allows for any pattern.
-const PATTERNS_MAX: usize = 256;
+use crate::pattern::{self, Pattern};
 
 /// Runs the command.
 pub async fn run(cx: &mut Authenticated<'_>, args: List) -> Result<Done, No> {
@@ -35,7 +32,6 @@ pub async fn run(cx: &mut Authenticated<'_>, args: List) -> Result<Done, No> {
         .patterns
         .iter()
         .filter(|pattern| !pattern.is_empty())
-        .take(PATTERNS_MAX)
         .map(|pattern| Pattern::new(&args.reference, pattern))
         .collect();
     // The grammar has room for one of them: `\NonExistent` says more to those who know RFC 5258.
@@ -44,6 +40,8 @@ pub async fn run(cx: &mut Authenticated<'_>, args: List) -> Result<Done, No> {
         false => ListAttribute::NoSelect,
     };
     let state = cx.live.state();
+    let names = state.mailboxes().map(|info| info.name).chain(state.subscriptions());
+    pattern::check(&patterns, names)?;
     for (name, found) in select(&state, &patterns, args.select) {
         cx.out.untagged(&Untagged::List {
             attributes: attributes(&state, name, &found, &args, absent),

@@ -13,7 +13,7 @@ use wire::value::MailboxName;
 use crate::context::Authenticated;
 use crate::error::{Done, No};
 use crate::names;
-use crate::pattern::Pattern;
+use crate::pattern::{self, Pattern};
 
 /// Runs the command.
 pub async fn run(cx: &mut Authenticated<'_>, args: Lsub) -> Result<Done, No> {
@@ -24,6 +24,7 @@ pub async fn run(cx: &mut Authenticated<'_>, args: Lsub) -> Result<Done, No> {
     }
     let pattern = Pattern::new(&args.reference, &args.pattern);
     let state = cx.live.state();
+    pattern::check(std::slice::from_ref(&pattern), state.subscriptions())?;
     let mut found: BTreeMap<&str, bool> = BTreeMap::new();
     for name in state.subscriptions() {
         if pattern.matches(name) {

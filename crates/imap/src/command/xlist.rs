@@ -9,12 +9,13 @@ use wire::value::MailboxName;
 use crate::context::Authenticated;
 use crate::error::{Done, No};
 use crate::names;
-use crate::pattern::Pattern;
+use crate::pattern::{self, Pattern};
 
 /// Runs the command.
 pub async fn run(cx: &mut Authenticated<'_>, args: Lsub) -> Result<Done, No> {
     let pattern = Pattern::new(&args.reference, &args.pattern);
     let state = cx.live.state();
+    pattern::check(std::slice::from_ref(&pattern), state.mailboxes().map(|info| info.name))?;
     let parents: BTreeSet<&str> =
         state.mailboxes().flat_map(|info| names::parents(info.name)).collect();
     for info in state.mailboxes().filter(|info| pattern.matches(info.name)) {
