@@ -16,6 +16,8 @@ const STEPS_MAX: u64 = 1 << 29;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Pattern {
     tokens: Vec<Token>,
+    /// Tokens that are characters: no shorter name matches.
+    literals: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,7 +57,8 @@ impl Pattern {
         if matches!(tokens.last(), Some(Token::Char(DELIMITER))) && tokens.len() > 1 {
             tokens.pop();
         }
-        Self { tokens }
+        let literals = tokens.iter().filter(|token| matches!(token, Token::Char(_))).count();
+        Self { tokens, literals }
     }
 
     /// Whether levels above mailboxes are wanted too (RFC 3501 §6.3.8).
@@ -65,19 +68,15 @@ impl Pattern {
 
     /// At most so many steps does a match take.
     fn steps(&self, name: &str) -> u64 {
-        match self.literals() > name.len() {
+        match self.literals > name.len() {
             true => 1,
             false => self.tokens.len() as u64 * name.len() as u64,
         }
     }
 
-    fn literals(&self) -> usize {
-        self.tokens.iter().filter(|token| matches!(token, Token::Char(_))).count()
-    }
-
     /// Whether it matches a whole name.
     pub(crate) fn matches(&self, name: &str) -> bool {
-        if self.literals() > name.len() {
+        if self.literals > name.len() {
             return false;
         }
         // INBOX has no case (RFC 9051 §5.1); other names do.
