@@ -497,7 +497,7 @@ impl<T: Transport> Driver<T> {
 }
 
 /// Lets others run.
-async fn yield_now() {
+pub(crate) async fn yield_now() {
     let mut is_second = false;
     std::future::poll_fn(|cx| {
         if std::mem::replace(&mut is_second, true) {

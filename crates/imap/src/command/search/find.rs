@@ -9,9 +9,12 @@ use super::resolve;
 use super::text::{self, Candidate};
 use crate::context::Selected;
 use crate::error::No;
+use crate::session::yield_now;
 
 /// Undecided messages whose summaries are looked up together.
 const BATCH: usize = 64;
+/// Rows after which others may run: the longest program takes milliseconds for so many.
+const ROWS_IN_A_ROW: usize = 256;
 
 /// What a search found.
 #[derive(Debug, Default)]
@@ -44,7 +47,10 @@ pub(crate) async fn find(cx: &Selected<'_>, key: &SearchKey) -> Result<Found, No
     let within = plan.candidates().unwrap_or_else(|| UidSet::range(Uid::MIN, Uid::MAX));
     let mut undecided = Vec::with_capacity(BATCH);
     let mut scan = text::Scanner::new(&plan, &cx.shared.limits);
-    for (_, row) in view.rows(&within) {
+    for (at, (_, row)) in view.rows(&within).enumerate() {
+        if at % ROWS_IN_A_ROW == ROWS_IN_A_ROW - 1 {
+            yield_now().await;
+        }
         let facts = Facts { row: &row, marks: view, sent: None, content: &[] };
         match plan.verdict(&facts) {
             Verdict::No => {}
