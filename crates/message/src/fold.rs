@@ -14,7 +14,7 @@ pub fn fold(text: &str) -> String {
 }
 
 /// Appends the folded `text` to `out`. Character by character, so that pieces fold like the whole.
-pub(crate) fn fold_into(text: &str, out: &mut String) {
+pub fn fold_into(text: &str, out: &mut String) {
     let mut rest = text;
     while !rest.is_empty() {
         let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());

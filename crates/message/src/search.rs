@@ -9,20 +9,17 @@ use std::sync::Arc;
 
 use base::Limits;
 
+mod texts;
+
 use crate::TransferEncoding;
-use crate::charset::{Charset, TextDecoder};
-use crate::decode::Decoder;
-use crate::encoded_word;
+use crate::charset::Charset;
 use crate::fold::{fold, fold_into};
-use crate::header::{Field, fields};
 use crate::mime::{Implied, Mime};
-use crate::text;
-use crate::walk::{Closed, Opened, Sink, Walk};
+
+pub use texts::{OwnHeader, Reader, Scope, Texts};
 
 /// Folded text is collected up to this many bytes before it is searched.
 const WINDOW_BYTES: usize = 32 * 1024;
-/// Bytes of a body that are decoded at once.
-const STEP_BYTES: usize = 8 * 1024;
 /// Stands between two texts; IMAP strings do not contain it.
 const BETWEEN: char = '\0';
 
@@ -39,6 +36,11 @@ impl Needle {
         let folded: Arc<str> = fold(text).into();
         let finder = Arc::new(memchr::memmem::Finder::new(folded.as_bytes()).into_owned());
         Self { folded, finder }
+    }
+
+    /// What is looked for in folded text.
+    pub fn folded(&self) -> &str {
+        &self.folded
     }
 
     /// Whether this is the empty string, which every text contains.
@@ -64,13 +66,14 @@ pub fn header(header: &[u8], name: &str, needle: &Needle) -> bool {
         true => Charset::Guess,
         false => Mime::parse(header, Implied::Text, &Limits::default()).fallback,
     };
-    header_with(header, name, needle, fallback)
+    header_with(&OwnHeader::new(header, fallback), name, needle)
 }
 
-fn header_with(header: &[u8], name: &str, needle: &Needle, fallback: Charset) -> bool {
-    fields(header).filter(|field| field.is(name.as_bytes())).any(|field| {
-        needle.is_empty() || needle.is_in(&encoded_word::decode_with(field.value, fallback))
-    })
+fn header_with(header: &OwnHeader<'_>, name: &str, needle: &Needle) -> bool {
+    header
+        .fields()
+        .filter(|field| field.is(name.as_bytes()))
+        .any(|field| needle.is_empty() || needle.is_in(&header.value(&field)))
 }
 
 /// What to look for in a message.
@@ -92,7 +95,7 @@ pub enum Want {
 /// Answers several [`Want`]s in one pass over a message, in bounded memory: a header, a window of
 /// text, and four times the longest needle.
 pub struct Scan {
-    walk: Walk<Matcher>,
+    reader: Reader<Matcher>,
 }
 
 impl Scan {
@@ -103,32 +106,22 @@ impl Scan {
 
     /// The same with configured limits.
     pub fn with_limits(wants: Vec<Want>, limits: &Limits) -> Self {
-        let mut walk = Walk::new(limits, Matcher::new(wants));
-        walk.look_into_encoded(false);
-        Self { walk }
+        Self { reader: Reader::new(limits, Matcher::new(wants)) }
     }
 
     /// The next bytes, in pieces of any size.
     pub fn feed(&mut self, bytes: &[u8]) {
-        for step in bytes.chunks(STEP_BYTES) {
-            if self.is_decided() {
-                return;
-            }
-            self.walk.feed(step);
-        }
+        self.reader.feed(bytes);
     }
 
     /// Whether the rest of the message cannot change the answer.
     pub fn is_decided(&self) -> bool {
-        self.walk.sink.is_decided()
+        self.reader.texts().is_done()
     }
 
     /// The end of the message: whether each want was found, in order.
     pub fn finish(self) -> Vec<bool> {
-        if self.is_decided() {
-            return self.walk.sink.found;
-        }
-        let mut matcher = self.walk.finish();
+        let mut matcher = self.reader.finish();
         matcher.look();
         matcher.found
     }
@@ -141,33 +134,14 @@ pub fn scan(message: &[u8], wants: Vec<Want>) -> Vec<bool> {
     scan.finish()
 }
 
-/// Which wants a text counts for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Scope {
-    /// TEXT
-    Header,
-    /// BODY and TEXT
-    Body,
-}
-
-/// A text part that is being decoded.
-struct Leaf {
-    transfer: Decoder,
-    text: TextDecoder,
-}
-
 struct Matcher {
     wants: Vec<Want>,
     found: Vec<bool>,
     /// Bytes of the longest needle.
     needle_bytes_max: usize,
-    depth: usize,
     header_seen: bool,
-    leaf: Option<Leaf>,
     scope: Scope,
     folded: String,
-    decoded: Vec<u8>,
-    text: String,
 }
 
 impl Matcher {
@@ -184,33 +158,10 @@ impl Matcher {
             needle_bytes_max: needle_bytes_max.max().unwrap_or(0),
             found: found.collect(),
             wants,
-            depth: 0,
             header_seen: false,
-            leaf: None,
             scope: Scope::Header,
             folded: String::new(),
-            decoded: Vec::new(),
-            text: String::new(),
         }
-    }
-
-    fn is_decided(&self) -> bool {
-        self.wants
-            .iter()
-            .zip(&self.found)
-            .all(|(want, &found)| found || matches!(want, Want::Header { .. }) && self.header_seen)
-    }
-
-    /// Whether some want that is open counts texts of `scope`.
-    fn is_open(&self, scope: Scope) -> bool {
-        self.wants.iter().zip(&self.found).any(|(want, &found)| {
-            !found
-                && match want {
-                    Want::Body(_) => scope == Scope::Body,
-                    Want::Text(_) => true,
-                    Want::Header { .. } => false,
-                }
-        })
     }
 
     /// Searches what was collected.
@@ -225,8 +176,46 @@ impl Matcher {
         }
     }
 
-    /// Adds a piece of the current text.
-    fn add(&mut self, text: &str) {
+    fn set_scope(&mut self, scope: Scope) {
+        if self.scope != scope {
+            self.look();
+            self.folded.clear();
+            self.scope = scope;
+        }
+    }
+}
+
+impl Texts for Matcher {
+    fn is_done(&self) -> bool {
+        self.wants
+            .iter()
+            .zip(&self.found)
+            .all(|(want, &found)| found || matches!(want, Want::Header { .. }) && self.header_seen)
+    }
+
+    /// Whether some want that is open counts texts of `scope`.
+    fn asks(&self, scope: Scope) -> bool {
+        self.wants.iter().zip(&self.found).any(|(want, &found)| {
+            !found
+                && match want {
+                    Want::Body(_) => scope == Scope::Body,
+                    Want::Text(_) => true,
+                    Want::Header { .. } => false,
+                }
+        })
+    }
+
+    fn own_header(&mut self, header: &OwnHeader<'_>) {
+        self.header_seen = true;
+        for (want, found) in self.wants.iter().zip(&mut self.found) {
+            if let Want::Header { field, needle } = want {
+                *found = header_with(header, field, needle);
+            }
+        }
+    }
+
+    fn piece(&mut self, scope: Scope, text: &str) {
+        self.set_scope(scope);
         fold_into(text, &mut self.folded);
         let window = WINDOW_BYTES.max(4 * self.needle_bytes_max);
         if self.folded.len() < window {
@@ -242,106 +231,8 @@ impl Matcher {
         self.folded.drain(..at);
     }
 
-    /// The current text has ended.
-    fn end_text(&mut self) {
+    fn end(&mut self) {
         self.folded.push(BETWEEN);
-    }
-
-    fn set_scope(&mut self, scope: Scope) {
-        if self.scope != scope {
-            self.look();
-            self.folded.clear();
-            self.scope = scope;
-        }
-    }
-
-    fn field(&mut self, field: Field<'_>, fallback: Charset) {
-        let line = text::unfold_clean(field.raw, fallback);
-        self.add(&line);
-        self.end_text();
-        if memchr::memmem::find(field.value, b"=?").is_some() {
-            let decoded = encoded_word::decode_with(field.raw, fallback);
-            self.add(&decoded);
-            self.end_text();
-        }
-    }
-
-    /// Parameters in pieces or in charsets of their own cannot be found as they stand.
-    fn parameters(&mut self, mime: &Mime) {
-        let disposition = mime.disposition.iter().flat_map(|(_, params)| params);
-        for param in mime.params.iter().chain(disposition) {
-            self.add(&encoded_word::decode_with(param.value.as_bytes(), mime.fallback));
-            self.end_text();
-        }
-    }
-
-    fn own_header(&mut self, header: &[u8], fallback: Charset) {
-        self.header_seen = true;
-        for (want, found) in self.wants.iter().zip(&mut self.found) {
-            if let Want::Header { field, needle } = want {
-                *found = header_with(header, field, needle, fallback);
-            }
-        }
-    }
-}
-
-/// Whether a body is text. Reports (message/delivery-status and its like) are.
-fn is_searched(mime: &Mime) -> bool {
-    mime.is_text() || mime.media_type.0 == "message"
-}
-
-impl Sink for Matcher {
-    fn open(&mut self, part: Opened<'_>) {
-        if self.depth == 0 {
-            self.own_header(part.header, part.mime.fallback);
-        }
-        let enclosed = self.depth > 0 && part.is_message;
-        self.depth += 1;
-        let scope = if enclosed { Scope::Body } else { Scope::Header };
-        if self.is_open(scope) {
-            self.set_scope(scope);
-            for field in fields(part.header) {
-                self.field(field, part.mime.fallback);
-            }
-            self.parameters(&part.mime);
-        }
-        self.leaf = None;
-        if is_searched(&part.mime) && self.is_open(Scope::Body) {
-            self.set_scope(Scope::Body);
-            let charset = part
-                .mime
-                .charset()
-                .map_or(Charset::Guess, |charset| Charset::of(charset.as_bytes()));
-            self.leaf = Some(Leaf {
-                transfer: Decoder::new(part.mime.encoding),
-                text: TextDecoder::new(charset),
-            });
-        }
-    }
-
-    fn body(&mut self, bytes: &[u8]) {
-        let Some(mut leaf) = self.leaf.take() else { return };
-        let (mut decoded, mut text) =
-            (std::mem::take(&mut self.decoded), std::mem::take(&mut self.text));
-        // A tolerant decoder does not fail.
-        let _ = leaf.transfer.feed(bytes, &mut decoded);
-        leaf.text.feed(&decoded, &mut text);
-        self.add(&text);
-        decoded.clear();
-        text.clear();
-        (self.decoded, self.text) = (decoded, text);
-        self.leaf = Some(leaf);
-    }
-
-    fn close(&mut self, _: Closed) {
-        self.depth = self.depth.saturating_sub(1);
-        let Some(mut leaf) = self.leaf.take() else { return };
-        let (mut decoded, mut text) = (Vec::new(), String::new());
-        let _ = leaf.transfer.finish(&mut decoded);
-        leaf.text.feed(&decoded, &mut text);
-        leaf.text.finish(&mut text);
-        self.add(&text);
-        self.end_text();
     }
 }
 

@@ -1,5 +1,7 @@
 //! [`Storage`] for [`Files`]: finds the account's log and hands over.
 
+use std::ops::Range;
+
 use base::{AccountId, ModSeq};
 use bytes::Bytes;
 use mailbox::Position;
@@ -116,5 +118,46 @@ impl Storage for Files {
         bytes: Bytes,
     ) -> Task<'_, Result<(), Error>> {
         Box::pin(async move { self.shared.log(account).await?.save_snapshot(at, bytes).await })
+    }
+
+    fn cache_list(&self, account: AccountId) -> Task<'_, Result<Vec<String>, Error>> {
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            self.shared.pool.run(move || log.cache_list()).await
+        })
+    }
+
+    fn cache_read(
+        &self,
+        account: AccountId,
+        name: &str,
+        ranges: Vec<Range<u64>>,
+    ) -> Task<'_, Result<Option<Vec<Bytes>>, Error>> {
+        let name = name.to_owned();
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            self.shared.pool.run(move || log.cache_read(&name, &ranges)).await
+        })
+    }
+
+    fn cache_write(
+        &self,
+        account: AccountId,
+        name: &str,
+        bytes: Bytes,
+    ) -> Task<'_, Result<(), Error>> {
+        let name = name.to_owned();
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            self.shared.pool.run(move || log.cache_write(&name, &bytes)).await
+        })
+    }
+
+    fn cache_remove(&self, account: AccountId, name: &str) -> Task<'_, Result<(), Error>> {
+        let name = name.to_owned();
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            self.shared.pool.run(move || log.cache_remove(&name)).await
+        })
     }
 }

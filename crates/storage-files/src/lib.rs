@@ -6,6 +6,7 @@
 //!                       00000003.chk   the fold at the position where the log begins
 //!                   cache/state        disposable: a snapshot of the fold
 //!                   cache/summaries/   disposable: what ENVELOPE and BODYSTRUCTURE need
+//!                   cache/search/      disposable: the text index
 //! ```
 //!
 //! Callers never wait for a disk on their own thread: writes and syncs are done by a pool. Accounts
@@ -23,6 +24,7 @@ use storage::Error;
 use storage::disk::Disk;
 
 mod accounts;
+mod cache;
 mod codec;
 mod compact;
 mod directory;

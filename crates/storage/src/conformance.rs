@@ -55,6 +55,7 @@ macro_rules! conformance {
             lazy_commits_keep_their_place,
             snapshots_are_disposable,
             summaries_are_disposable,
+            cached_files_are_disposable,
             accounts_are_apart,
         );
     };

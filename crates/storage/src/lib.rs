@@ -13,6 +13,7 @@ pub mod sim;
 pub use memory::Memory;
 
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -190,6 +191,36 @@ pub trait Storage: Send + Sync {
         at: ModSeq,
         bytes: Bytes,
     ) -> Task<'_, Result<(), Error>>;
+
+    /// The names of what [`Storage::cache_write`] keeps. What is cached has no durability, may be
+    /// damaged, and may be dropped at any time; an engine that caches nothing keeps the defaults.
+    fn cache_list(&self, _account: AccountId) -> Task<'_, Result<Vec<String>, Error>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+    /// Reads byte ranges of a cached file, in order; `None` if there is no such file or it is too
+    /// short.
+    fn cache_read(
+        &self,
+        _account: AccountId,
+        _name: &str,
+        _ranges: Vec<Range<u64>>,
+    ) -> Task<'_, Result<Option<Vec<Bytes>>, Error>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+    /// Keeps a file, or replaces it whole. Names are ASCII letters, digits, `-` and `.`, and do not
+    /// begin with a `.`.
+    fn cache_write(
+        &self,
+        _account: AccountId,
+        _name: &str,
+        _bytes: Bytes,
+    ) -> Task<'_, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    /// Forgets a file; none is no error.
+    fn cache_remove(&self, _account: AccountId, _name: &str) -> Task<'_, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// A message's bytes on their way out.

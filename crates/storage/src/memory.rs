@@ -3,6 +3,7 @@
 //! Every future is ready at once; no executor is needed.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::{AccountId, ModSeq};
@@ -28,6 +29,7 @@ struct Log {
     messages: Vec<Bytes>,
     summaries: HashMap<Position, Bytes>,
     snapshot: Option<(ModSeq, Bytes)>,
+    cache: BTreeMap<String, Bytes>,
 }
 
 impl Log {
@@ -210,6 +212,46 @@ impl Storage for Memory {
             if log.snapshot.as_ref().is_none_or(|&(newest, _)| newest <= at) {
                 log.snapshot = Some((at, bytes));
             }
+            Ok(())
+        }))
+    }
+
+    fn cache_list(&self, account: AccountId) -> Task<'_, Result<Vec<String>, Error>> {
+        ready(self.with(account, |log| Ok(log.cache.keys().cloned().collect())))
+    }
+
+    fn cache_read(
+        &self,
+        account: AccountId,
+        name: &str,
+        ranges: Vec<Range<u64>>,
+    ) -> Task<'_, Result<Option<Vec<Bytes>>, Error>> {
+        ready(self.with(account, |log| {
+            let Some(bytes) = log.cache.get(name) else { return Ok(None) };
+            let part = |range: &Range<u64>| {
+                let (start, end) = (usize::try_from(range.start), usize::try_from(range.end));
+                let range = start.ok()?..end.ok()?;
+                bytes.get(range.clone()).map(|_| bytes.slice(range))
+            };
+            Ok(ranges.iter().map(part).collect())
+        }))
+    }
+
+    fn cache_write(
+        &self,
+        account: AccountId,
+        name: &str,
+        bytes: Bytes,
+    ) -> Task<'_, Result<(), Error>> {
+        ready(self.with(account, |log| {
+            log.cache.insert(name.to_owned(), bytes);
+            Ok(())
+        }))
+    }
+
+    fn cache_remove(&self, account: AccountId, name: &str) -> Task<'_, Result<(), Error>> {
+        ready(self.with(account, |log| {
+            log.cache.remove(name);
             Ok(())
         }))
     }
