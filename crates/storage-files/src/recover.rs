@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use base::{AccountId, ModSeq};
@@ -120,6 +121,7 @@ impl Log {
             next_number: segments.keys().next_back().map_or(1, |last| last + 1),
             segments,
             index: VecDeque::new(),
+            cursor: None,
             begin: ModSeq::ZERO,
             checkpoint: None,
         };
@@ -133,6 +135,7 @@ impl Log {
             writer: Mutex::new(Writer { file, segment, written_to, grow_bytes, unsynced }),
             handles: Mutex::new(Handles::default()),
             summaries: Mutex::default(),
+            awake: AtomicBool::new(true),
             files: Mutex::new(()),
         }
     }

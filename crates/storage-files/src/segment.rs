@@ -13,8 +13,8 @@ use crate::frame::{
 use crate::log::Log;
 use crate::{failed, not_there};
 
-/// Open files kept for an account: an index of the account's own takes one more.
-const HANDLES_MAX: usize = 6;
+/// Segments kept open for an account.
+const HANDLES_MAX: usize = 4;
 
 /// An open segment.
 pub(crate) struct Handle {

@@ -189,9 +189,11 @@ impl Writer {
         if let Some(file) = self.file.take()
             && end.segment == self.segment
             && self.written_to > end.offset
-            && let Err(error) = file.set_len(end.offset)
         {
-            tracing::warn!(%error, "cannot trim a segment");
+            match file.set_len(end.offset) {
+                Ok(()) => self.written_to = end.offset,
+                Err(error) => tracing::warn!(%error, "cannot trim a segment"),
+            }
         }
     }
 }
