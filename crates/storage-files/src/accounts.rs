@@ -71,7 +71,10 @@ impl Shared {
         map.slots.insert(id, Slot::Opening(vec![tell]));
         drop(map);
         let shared = self.clone();
-        self.pool.spawn(move || shared.open_slot(id, trust));
+        self.pool.spawn(move || {
+            let _forgets = ForgetsOnPanic(&shared, id);
+            shared.open_slot(id, trust);
+        });
         answer(told)
     }
 
@@ -212,6 +215,17 @@ impl Shared {
             tracing::warn!(path = temporary, %error, "cannot remove what is left of an account");
         }
         Ok(())
+    }
+}
+
+/// A bug must not leave an account being opened for ever.
+struct ForgetsOnPanic<'a>(&'a Shared, AccountId);
+
+impl Drop for ForgetsOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock_map().slots.remove(&self.1);
+        }
     }
 }
 

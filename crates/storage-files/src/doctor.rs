@@ -96,7 +96,7 @@ pub type Tell<'a> = &'a mut dyn FnMut(Progress<'_>);
 /// # Errors
 /// Only if the directory cannot be listed; what is wrong in it is in the report.
 pub fn check(dir: &Path, account: Option<AccountId>, tell: Tell<'_>) -> Result<Report, Error> {
-    let disk = Directory::new(dir);
+    let disk = Directory::existing(dir);
     let disk = disk.map_err(|error| failed(&dir.display().to_string(), &error))?;
     check_disk(Arc::new(disk), account, tell)
 }

@@ -151,6 +151,7 @@ impl Files {
         let options = Options {
             block_bytes: options.block_bytes.clamp(1, frame::BLOCK_OCTETS_MAX),
             segment_bytes: options.segment_bytes.min(1024 * MIB),
+            large_bytes: options.large_bytes.min(32 * MIB as usize),
             ..options
         };
         let shared = Arc::new(Shared {

@@ -39,7 +39,7 @@ pub struct Repaired {
 /// # Errors
 /// If another process has the directory open, or a file cannot be written.
 pub fn repair(dir: &Path, account: Option<AccountId>, tell: Tell<'_>) -> Result<Repaired, Error> {
-    let disk = Directory::new(dir);
+    let disk = Directory::existing(dir);
     let disk = disk.map_err(|error| failed(&dir.display().to_string(), &error))?;
     repair_disk(Arc::new(disk), account, tell)
 }
