@@ -23,7 +23,6 @@ use crate::walk::{Step, Walk};
 use crate::{Directory, Options, Shared, Threads, account_dir, codec, failed, pool, summaries};
 
 mod repair;
-mod seed;
 
 pub use repair::{Repaired, repair, repair_disk};
 
@@ -254,7 +253,10 @@ impl<'a> Check<'a> {
         };
         let mut bytes = vec![0; FRAMES_AT as usize];
         let whole = handle.file.read_at(&mut bytes, 0).is_ok() && Segment::both_copies(&bytes);
-        if !whole {
+        if !handle.whole {
+            let what = "header or index are gone; the frames tell what they said".to_owned();
+            self.find(Severity::Damage, path, Some(0), what);
+        } else if !whole {
             self.find(Severity::Damage, path, Some(0), "one copy of the header".to_owned());
         }
         if handle.segment.kind != kind {

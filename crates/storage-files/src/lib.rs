@@ -37,6 +37,7 @@ mod outgoing;
 mod pool;
 mod read;
 mod recover;
+mod seed;
 mod segment;
 mod snapshot;
 mod summaries;

@@ -73,7 +73,7 @@ impl Log {
         let trusted = trust.filter(|end| end.segment == last).map(|end| end.offset);
         let ending = scan.end(&handle.segment, trusted);
         let place = Place { segment: last, offset: ending.offset };
-        if handle.segment.index_at == 0 {
+        if handle.segment.index_at == 0 && handle.whole {
             let cut = scan.used_to > ending.offset;
             let clean = hint.durable == Some(place) && !cut && trust.is_none();
             let open = shared.disk.open(&path, Open::Write);
@@ -92,7 +92,7 @@ impl Log {
                 unsynced: false,
             });
         }
-        log.begin_at(&handle.segment, &ending, place, checkpoint);
+        log.begin_at(&handle, &ending, place, checkpoint);
         log.drop_orphans(last)?;
         Ok(log)
     }
@@ -142,7 +142,7 @@ impl Log {
 
     fn begin_at(
         &self,
-        segment: &Segment,
+        handle: &Handle,
         ending: &Ending,
         place: Place,
         checkpoint: Option<(u32, ModSeq)>,
@@ -154,14 +154,15 @@ impl Log {
         state.head = ending.head.max(begin);
         state.time = ending.time;
         state.end = place;
-        state.seed = segment.seed();
-        state.roll = ending.damaged || segment.index_at != 0 || behind;
+        state.seed = handle.seed;
+        let rewritten = handle.segment.index_at != 0;
+        state.roll = ending.damaged || rewritten || !handle.whole || behind;
         state.durable_to = place.offset;
         state.written = (state.head, place);
         state.durable = state.written;
         state.checkpoint = checkpoint.map(|(number, _)| number);
         state.begin = begin;
-        if segment.index_at == 0 {
+        if !rewritten {
             for &(first, _, offset, _) in &ending.commits {
                 state.remember(first, Place { offset, ..place });
             }
