@@ -43,7 +43,9 @@ pub(crate) fn run(place: &Place, flags: &Doctor) -> Outcome {
     } else {
         print(&report, repaired.as_ref(), names.as_ref().ok());
     }
-    names?;
+    if let Err(error) = names {
+        return Err(error);
+    }
     if well { Ok(()) } else { Err(Failure::new(Kind::Incomplete, "not all is well")) }
 }
 

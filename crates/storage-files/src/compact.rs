@@ -343,14 +343,10 @@ impl Log {
             }
             other => other?,
         };
-        let name = || {
-            write(&*file)?;
-            file.sync_data()?;
-            disk.rename(&temporary, path)?;
-            disk.sync_dir(&self.path("log"))
-        };
-        // On a full disk what is half-made must not take the space.
-        name().inspect_err(|_| drop(disk.remove(&temporary)))
+        write(&*file)?;
+        file.sync_data()?;
+        disk.rename(&temporary, path)?;
+        disk.sync_dir(&self.path("log"))
     }
 
     fn drop_large(&self, number: u32, plan: &Plan) -> Result<(), Error> {
