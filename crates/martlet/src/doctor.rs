@@ -43,9 +43,7 @@ pub(crate) fn run(place: &Place, flags: &Doctor) -> Outcome {
     } else {
         print(&report, repaired.as_ref(), names.as_ref().ok());
     }
-    if let Err(error) = names {
-        return Err(error);
-    }
+    names?;
     if well { Ok(()) } else { Err(Failure::new(Kind::Incomplete, "not all is well")) }
 }
 

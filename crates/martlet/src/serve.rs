@@ -67,6 +67,7 @@ async fn serve(place: &Place, settings: Settings, level: &logging::Level) -> Out
     tracing::info!("{ready}");
     // Whoever started the server may not listen.
     let _ = writeln!(std::io::stdout(), "{ready}").and_then(|()| std::io::stdout().flush());
+    process::notify("READY=1");
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -78,6 +79,7 @@ async fn serve(place: &Place, settings: Settings, level: &logging::Level) -> Out
         }
     }
     tracing::info!("stopping");
+    process::notify("STOPPING=1");
     tokio::select! {
         () = handle.stop() => {}
         // Who asks twice is in a hurry; the log needs no farewell.

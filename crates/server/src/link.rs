@@ -59,8 +59,10 @@ pub(crate) struct LinkOptions {
     pub(crate) acceptor: Option<Acceptor>,
     /// Whether passwords may cross it unencrypted if it comes from this machine.
     pub(crate) plaintext_from_loopback: bool,
-    /// How long a peer may take nothing, or not answer in a handshake.
+    /// How long a peer may take nothing.
     pub(crate) stall_time: Duration,
+    /// How long a handshake may take: nobody is logged in yet.
+    pub(crate) handshake_time: Duration,
 }
 
 /// A connection to one client.
@@ -93,7 +95,8 @@ impl Link {
         let Stream::Tcp(stream) = std::mem::replace(&mut self.stream, Stream::Closed) else {
             return Err(no_tls());
         };
-        let (stream, facts) = timeout(self.options.stall_time, acceptor.accept(stream)).await??;
+        let (stream, facts) =
+            timeout(self.options.handshake_time, acceptor.accept(stream)).await??;
         self.stream = Stream::Tls(Box::new(stream));
         self.tls = Some(facts.clone());
         Ok(facts)

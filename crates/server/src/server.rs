@@ -17,6 +17,8 @@ use crate::{Settings, settings};
 
 /// How long a graceful stop waits for sessions to end their commands.
 const STOP_TIME: Duration = Duration::from_secs(5);
+/// A handshake is two or three round trips, also over the slowest line.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(60);
 /// How often certificate files are looked at.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -114,6 +116,7 @@ impl Server {
                 acceptor: acceptor.clone(),
                 plaintext_from_loopback: settings.plaintext_from_loopback,
                 stall_time: settings.limits.stall_time,
+                handshake_time: settings.limits.login_time.min(HANDSHAKE_TIME_MAX),
             },
             counter,
             node,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use base::{AccountId, ModSeq};
@@ -11,6 +12,7 @@ use storage::{Error, Task};
 use crate::frame::{Segment, SegmentKind};
 use crate::log::{Log, Place};
 use crate::pool::gone;
+use crate::segment::Handles;
 use crate::writer::make_segment;
 use crate::{Shared, account_dir, failed};
 
@@ -52,7 +54,11 @@ impl Shared {
                 if state.failed.is_none() {
                     *used = clock;
                     drop(state);
-                    return Box::pin(std::future::ready(Ok(log.clone())));
+                    let log = log.clone();
+                    if !log.awake.swap(true, Ordering::Relaxed) {
+                        self.put_to_sleep(&map);
+                    }
+                    return Box::pin(std::future::ready(Ok(log)));
                 }
                 trust = Some(state.durable.1);
             }
@@ -65,7 +71,10 @@ impl Shared {
         map.slots.insert(id, Slot::Opening(vec![tell]));
         drop(map);
         let shared = self.clone();
-        self.pool.spawn(move || shared.open_slot(id, trust));
+        self.pool.spawn(move || {
+            let _forgets = ForgetsOnPanic(&shared, id);
+            shared.open_slot(id, trust);
+        });
         answer(told)
     }
 
@@ -82,12 +91,28 @@ impl Shared {
             _ => map.slots.remove(&id),
         };
         let closing = map.over(self.options.open_accounts_max);
+        self.put_to_sleep(&map);
         drop(map);
         closing.iter().for_each(|log| log.close());
         if let Some(Slot::Opening(waiters)) = slot {
             for waiter in waiters {
                 drop(waiter.send(opened.clone()));
             }
+        }
+    }
+
+    /// Closes the files of the log that was not used longest, if too many logs have files open.
+    fn put_to_sleep(self: &Arc<Self>, map: &Map) {
+        let awake = map.slots.values().filter_map(|slot| match slot {
+            Slot::Open(log, used) if log.awake.load(Ordering::Relaxed) => Some((used, log)),
+            _ => None,
+        });
+        if awake.clone().count() > self.options.awake_accounts_max
+            && let Some((_, log)) = awake.min_by_key(|&(used, _)| used)
+        {
+            log.awake.store(false, Ordering::Relaxed);
+            let log = log.clone();
+            self.pool.spawn(move || log.close_files());
         }
     }
 
@@ -193,6 +218,17 @@ impl Shared {
     }
 }
 
+/// A bug must not leave an account being opened for ever.
+struct ForgetsOnPanic<'a>(&'a Shared, AccountId);
+
+impl Drop for ForgetsOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock_map().slots.remove(&self.1);
+        }
+    }
+}
+
 fn answer(told: oneshot::Receiver<Answer>) -> Task<'static, Answer> {
     Box::pin(async move { told.await.unwrap_or_else(|_| Err(gone())) })
 }
@@ -241,6 +277,22 @@ impl Map {
 }
 
 impl Log {
+    /// Closes all files; they are opened again when they are needed.
+    fn close_files(&self) {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = {
+            // While a job writes, the end is not known.
+            let state = self.lock();
+            (!state.busy && !writer.unsynced && state.failed.is_none()).then_some(state.written.1)
+        };
+        if let Some(end) = end {
+            writer.trim(end);
+        }
+        drop(writer);
+        *self.handles.lock().unwrap_or_else(PoisonError::into_inner) = Handles::default();
+        self.close_summaries();
+    }
+
     /// Accepts nothing more; writes what was accepted; gives back what was written ahead.
     fn close(self: &Arc<Self>) {
         let mut state = self.lock();

@@ -343,10 +343,14 @@ impl Log {
             }
             other => other?,
         };
-        write(&*file)?;
-        file.sync_data()?;
-        disk.rename(&temporary, path)?;
-        disk.sync_dir(&self.path("log"))
+        let name = || {
+            write(&*file)?;
+            file.sync_data()?;
+            disk.rename(&temporary, path)?;
+            disk.sync_dir(&self.path("log"))
+        };
+        // On a full disk what is half-made must not take the space.
+        name().inspect_err(|_| drop(disk.remove(&temporary)))
     }
 
     fn drop_large(&self, number: u32, plan: &Plan) -> Result<(), Error> {

@@ -21,6 +21,19 @@ impl Directory {
         use std::os::unix::fs::DirBuilderExt;
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700).create(root)?;
+        if let Some(parent) = root.canonicalize()?.parent() {
+            match sync(parent) {
+                // Whoever made the directory for us answers for its name.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                other => other?,
+            }
+        }
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// The directory at `root`, which exists.
+    pub(crate) fn existing(root: &Path) -> io::Result<Self> {
+        fs::read_dir(root.join("accounts"))?;
         Ok(Self { root: root.to_owned() })
     }
 }

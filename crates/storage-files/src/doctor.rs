@@ -23,7 +23,6 @@ use crate::walk::{Step, Walk};
 use crate::{Directory, Options, Shared, Threads, account_dir, codec, failed, pool, summaries};
 
 mod repair;
-mod seed;
 
 pub use repair::{Repaired, repair, repair_disk};
 
@@ -96,7 +95,7 @@ pub type Tell<'a> = &'a mut dyn FnMut(Progress<'_>);
 /// # Errors
 /// Only if the directory cannot be listed; what is wrong in it is in the report.
 pub fn check(dir: &Path, account: Option<AccountId>, tell: Tell<'_>) -> Result<Report, Error> {
-    let disk = Directory::new(dir);
+    let disk = Directory::existing(dir);
     let disk = disk.map_err(|error| failed(&dir.display().to_string(), &error))?;
     check_disk(Arc::new(disk), account, tell)
 }
@@ -254,7 +253,10 @@ impl<'a> Check<'a> {
         };
         let mut bytes = vec![0; FRAMES_AT as usize];
         let whole = handle.file.read_at(&mut bytes, 0).is_ok() && Segment::both_copies(&bytes);
-        if !whole {
+        if !handle.whole {
+            let what = "header or index are gone; the frames tell what they said".to_owned();
+            self.find(Severity::Damage, path, Some(0), what);
+        } else if !whole {
             self.find(Severity::Damage, path, Some(0), "one copy of the header".to_owned());
         }
         if handle.segment.kind != kind {

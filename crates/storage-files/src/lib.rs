@@ -37,6 +37,7 @@ mod outgoing;
 mod pool;
 mod read;
 mod recover;
+mod seed;
 mod segment;
 mod snapshot;
 mod summaries;
@@ -70,8 +71,10 @@ pub struct Options {
     pub grow_bytes_max: u64,
     /// Where blocking work runs.
     pub threads: Threads,
-    /// Accounts whose logs are kept open; each takes up to ten file descriptors.
+    /// Accounts whose logs are kept open: where they end is known. Each takes some kilobytes.
     pub open_accounts_max: usize,
+    /// Those of them that have files open: each takes at most seven file descriptors, mostly three.
+    pub awake_accounts_max: usize,
     /// How long expunged messages and old records stay, in milliseconds.
     pub retention_ms: i64,
     /// Compaction begins by itself when so many percent of an account's bytes are dead; 0 is never.
@@ -89,7 +92,8 @@ impl Default for Options {
             grow_bytes_min: 16 * KIB,
             grow_bytes_max: 4 * MIB,
             threads: Threads::Pool(8),
-            open_accounts_max: 256,
+            open_accounts_max: 4096,
+            awake_accounts_max: 96,
             retention_ms: 30 * 24 * 60 * 60 * 1000,
             compact_dead_percent: 50,
         }
@@ -148,6 +152,7 @@ impl Files {
         let options = Options {
             block_bytes: options.block_bytes.clamp(1, frame::BLOCK_OCTETS_MAX),
             segment_bytes: options.segment_bytes.min(1024 * MIB),
+            large_bytes: options.large_bytes.min(32 * MIB as usize),
             ..options
         };
         let shared = Arc::new(Shared {

@@ -1,6 +1,7 @@
 //! One account's log while it is open: where it ends, what waits for the disk, how commits join.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::{AccountId, ModSeq};
@@ -30,7 +31,9 @@ pub(crate) struct Log {
     pub(crate) writer: Mutex<Writer>,
     pub(crate) handles: Mutex<Handles>,
     pub(crate) summaries: Mutex<Summaries>,
-    /// Held while the set of files changes: compaction and repair.
+    /// Whether files may be open.
+    pub(crate) awake: AtomicBool,
+    /// Held while the set of files changes.
     pub(crate) files: Mutex<()>,
 }
 
@@ -69,6 +72,8 @@ pub(crate) struct State {
     pub(crate) next_number: u32,
     /// First position, segment and offset of commits, ascending; not all of them.
     pub(crate) index: VecDeque<(ModSeq, Place)>,
+    /// Where the last reader stopped: a commit's first position and its place.
+    pub(crate) cursor: Option<(ModSeq, Place)>,
     /// The log begins behind this position: the newest checkpoint.
     pub(crate) begin: ModSeq,
     /// The checkpoint's segment.

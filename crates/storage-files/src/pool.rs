@@ -97,6 +97,12 @@ impl Pool {
                 Err(error) => {
                     queue.started -= 1;
                     tracing::error!(%error, "cannot start a storage thread");
+                    if queue.started == 0 {
+                        // Slow is better than never.
+                        let job = queue.jobs.pop_back();
+                        drop(queue);
+                        return job.map_or((), |job| job());
+                    }
                 }
             }
         }

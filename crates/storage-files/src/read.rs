@@ -98,13 +98,16 @@ impl Log {
         }
         let logs: Vec<u32> = state.logs().collect();
         let near = state.index.partition_point(|&(first, _)| first <= after.next());
-        let near = near.checked_sub(1).and_then(|at| state.index.get(at)).map(|&(_, place)| place);
+        let near = near.checked_sub(1).and_then(|at| state.index.get(at)).copied();
+        // Whoever reads a long log page by page goes on where the last page ended.
+        let cursor = state.cursor.filter(|&(first, _)| first <= after.next());
+        let near = near.max(cursor).map(|(_, place)| place);
         drop(state);
         let start = match near {
             Some(place) => place,
             None => self.find_segment(&logs, after)?,
         };
-        let mut walker = Records { expected: after.next(), lost_bytes: 0, after };
+        let mut walker = Records { expected: after.next(), lost_bytes: 0, after, last: None };
         for &number in logs.iter().filter(|&&number| number >= start.segment) {
             if number > end.segment {
                 break;
@@ -112,6 +115,7 @@ impl Log {
             let from = if number == start.segment { start.offset } else { FRAMES_AT };
             let to = if number == end.segment { end.offset } else { u64::MAX };
             if !walker.segment(self, number, from..to, &mut each)? {
+                self.lock().cursor = walker.last;
                 return Ok(());
             }
         }
@@ -143,6 +147,8 @@ struct Records {
     expected: ModSeq,
     lost_bytes: u64,
     after: ModSeq,
+    /// The last commit that was found, and where.
+    last: Option<(ModSeq, Place)>,
 }
 
 impl Records {
@@ -170,7 +176,7 @@ impl Records {
         let walk = Walk::new(&*handle.file, handle.seed, from, to);
         let mut walk = walk.moved(moved).check(Check::NoMessages);
         while let Some(step) = walk.next().map_err(|error| failed(&path, &error))? {
-            if !self.step(log, step, each)? {
+            if !self.step(log, number, step, each)? {
                 return Ok(false);
             }
         }
@@ -180,11 +186,12 @@ impl Records {
     fn step(
         &mut self,
         log: &Log,
+        segment: u32,
         step: Step,
         each: &mut impl FnMut(Item) -> Result<bool, Error>,
     ) -> Result<bool, Error> {
         match step {
-            Step::Frame(header, _, Some(payload)) if header.kind == Kind::Records => {
+            Step::Frame(header, offset, Some(payload)) if header.kind == Kind::Records => {
                 let Some(commit) = Commit::decode(&payload) else {
                     self.lost_bytes += header.frame_bytes();
                     return Ok(true);
@@ -198,6 +205,7 @@ impl Records {
                     return Ok(false);
                 }
                 (self.expected, self.lost_bytes) = (last.next(), 0);
+                self.last = Some((header.sequence, Place { segment, offset }));
                 return each(Item::Commit(header.sequence, commit));
             }
             Step::Frame(header, _, Some(payload)) if header.kind == Kind::Lost => {

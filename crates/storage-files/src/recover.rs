@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use base::{AccountId, ModSeq};
@@ -72,7 +73,7 @@ impl Log {
         let trusted = trust.filter(|end| end.segment == last).map(|end| end.offset);
         let ending = scan.end(&handle.segment, trusted);
         let place = Place { segment: last, offset: ending.offset };
-        if handle.segment.index_at == 0 {
+        if handle.segment.index_at == 0 && handle.whole {
             let cut = scan.used_to > ending.offset;
             let clean = hint.durable == Some(place) && !cut && trust.is_none();
             let open = shared.disk.open(&path, Open::Write);
@@ -91,7 +92,7 @@ impl Log {
                 unsynced: false,
             });
         }
-        log.begin_at(&handle.segment, &ending, place, checkpoint);
+        log.begin_at(&handle, &ending, place, checkpoint);
         log.drop_orphans(last)?;
         Ok(log)
     }
@@ -120,6 +121,7 @@ impl Log {
             next_number: segments.keys().next_back().map_or(1, |last| last + 1),
             segments,
             index: VecDeque::new(),
+            cursor: None,
             begin: ModSeq::ZERO,
             checkpoint: None,
         };
@@ -133,13 +135,14 @@ impl Log {
             writer: Mutex::new(Writer { file, segment, written_to, grow_bytes, unsynced }),
             handles: Mutex::new(Handles::default()),
             summaries: Mutex::default(),
+            awake: AtomicBool::new(true),
             files: Mutex::new(()),
         }
     }
 
     fn begin_at(
         &self,
-        segment: &Segment,
+        handle: &Handle,
         ending: &Ending,
         place: Place,
         checkpoint: Option<(u32, ModSeq)>,
@@ -151,14 +154,15 @@ impl Log {
         state.head = ending.head.max(begin);
         state.time = ending.time;
         state.end = place;
-        state.seed = segment.seed();
-        state.roll = ending.damaged || segment.index_at != 0 || behind;
+        state.seed = handle.seed;
+        let rewritten = handle.segment.index_at != 0;
+        state.roll = ending.damaged || rewritten || !handle.whole || behind;
         state.durable_to = place.offset;
         state.written = (state.head, place);
         state.durable = state.written;
         state.checkpoint = checkpoint.map(|(number, _)| number);
         state.begin = begin;
-        if segment.index_at == 0 {
+        if !rewritten {
             for &(first, _, offset, _) in &ending.commits {
                 state.remember(first, Place { offset, ..place });
             }

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::{Arc, PoisonError};
 
+use base::ModSeq;
 use mailbox::Position;
 use storage::Error;
 use storage::disk::{File, Open};
@@ -11,10 +12,12 @@ use crate::frame::{
     self, FRAMES_AT, HEADER_BYTES, Header, Kind, Seed, Segment, SegmentKind, payload_is_whole,
 };
 use crate::log::Log;
+use crate::seed;
+use crate::walk::{Check, Step, Walk};
 use crate::{failed, not_there};
 
-/// Open files kept for an account: an index of the account's own takes one more.
-const HANDLES_MAX: usize = 6;
+/// Segments kept open for an account.
+const HANDLES_MAX: usize = 4;
 
 /// An open segment.
 pub(crate) struct Handle {
@@ -24,6 +27,9 @@ pub(crate) struct Handle {
     pub(crate) seed: Seed,
     /// Of a rewritten segment: where its messages' frames were and are, ascending.
     pub(crate) index: Option<Vec<(u32, u32)>>,
+    /// Whether header and index are good. Otherwise they were put together from the frames, and
+    /// nothing is written to the file any more.
+    pub(crate) whole: bool,
 }
 
 impl Handle {
@@ -35,31 +41,61 @@ impl Handle {
             io::ErrorKind::NotFound => Error::Damaged(format!("segment {number} is not there")),
             _ => failed(&path, &error),
         })?;
-        Self::read(file, &path, log, number)
+        Self::read(file, &path, log, (number, kind))
     }
 
-    fn read(file: Arc<dyn File>, path: &str, log: &Log, number: u32) -> Result<Self, Error> {
+    fn read(
+        file: Arc<dyn File>,
+        path: &str,
+        log: &Log,
+        (number, kind): (u32, SegmentKind),
+    ) -> Result<Self, Error> {
         let mut bytes = vec![0; FRAMES_AT as usize];
         let count = file.read_at(&mut bytes, 0).map_err(|error| failed(path, &error))?;
         let segment = Segment::decode(&bytes[..count])
             .filter(|segment| segment.number == number && segment.account == log.id);
         let Some(segment) = segment else {
             tracing::error!(path, "the segment's header is damaged");
-            return Err(Error::Damaged(format!("header of segment {number}")));
+            if kind != SegmentKind::Log {
+                return Err(Error::Damaged(format!("header of segment {number}")));
+            }
+            let salvaged = Self::salvage(file, log, number);
+            return salvaged
+                .map_err(|error| failed(path, &error))?
+                .ok_or_else(|| Error::Damaged(format!("header of segment {number}")));
         };
-        let index = match segment.index_at {
-            0 => None,
-            at => Some(read_index(&*file, &segment, at).map_err(|why| {
-                tracing::error!(path, why, "the segment's index is damaged");
-                Error::Damaged(format!("index of segment {number}: {why}"))
-            })?),
-        };
-        Ok(Self { file, seed: segment.seed(), segment, index })
+        let seed = segment.seed();
+        let (mut index, mut whole) = (None, true);
+        if segment.index_at != 0 {
+            index = Some(match read_index(&*file, &segment, segment.index_at) {
+                Ok(index) => index,
+                Err(why) => {
+                    tracing::error!(path, why, "the segment's index is damaged");
+                    whole = false;
+                    survey(&*file, seed).map_err(|error| failed(path, &error))?.index
+                }
+            });
+        }
+        Ok(Self { file, segment, seed, index, whole })
     }
 
-    /// A segment whose header is gone, with what is known of it.
-    pub(crate) fn salvaged(file: Arc<dyn File>, segment: Segment, seed: Seed) -> Self {
-        Self { file, segment, seed, index: None }
+    /// A log segment whose header is gone, read through the seed that its frames tell.
+    fn salvage(file: Arc<dyn File>, log: &Log, number: u32) -> io::Result<Option<Self>> {
+        let mut bytes = vec![0; usize::try_from(file.len()?).unwrap_or(0)];
+        let count = file.read_at(&mut bytes, 0)?;
+        let Some(seed) = seed::find(&bytes[..count]) else { return Ok(None) };
+        let Survey { base, index, index_at } = survey(&*file, seed)?;
+        let (kind, account) = (SegmentKind::Log, log.id);
+        // Another salt: caches that were made for the old one do not fit, which costs little.
+        let salt = log.shared.disk.random()?;
+        let segment = Segment { kind, number, account, salt, base, index_at };
+        Ok(Some(Self {
+            file,
+            segment,
+            seed,
+            index: (index_at != 0).then_some(index),
+            whole: false,
+        }))
     }
 
     /// Where a frame that was first written at `offset` is in the file.
@@ -69,6 +105,39 @@ impl Handle {
         let found = found.map(|at| u64::from(index[at].1));
         found.map_err(|_| Error::Damaged(format!("no message at {offset} any more")))
     }
+}
+
+/// What a segment's frames tell of it.
+struct Survey {
+    base: ModSeq,
+    index: Vec<(u32, u32)>,
+    /// 0 if all frames are where they were written first.
+    index_at: u32,
+}
+
+fn survey(file: &dyn File, seed: Seed) -> io::Result<Survey> {
+    let length = file.len()?;
+    let mut survey = Survey { base: ModSeq::ZERO, index: Vec::new(), index_at: 0 };
+    let (mut first, mut moved, mut end) = (None, false, length);
+    let mut walk = Walk::new(file, seed, FRAMES_AT, length).moved(true).check(Check::NoMessages);
+    while let Some(step) = walk.next()? {
+        let Step::Frame(header, at, _) = step else { continue };
+        moved |= u64::from(header.offset) != at;
+        match header.kind {
+            Kind::Index => (moved, end) = (true, at),
+            Kind::Message => survey.index.push((header.offset, at as u32)),
+            _ => {}
+        }
+        if matches!(header.kind, Kind::Message | Kind::Records | Kind::Lost) {
+            first.get_or_insert(header.sequence);
+        }
+    }
+    // The first commit of the segment tells where the log ended before it.
+    let before = first.and_then(|first| first.get().checked_sub(1)).and_then(ModSeq::new);
+    survey.base = before.unwrap_or_default();
+    survey.index.sort_unstable();
+    survey.index_at = if moved { end as u32 } else { 0 };
+    Ok(survey)
 }
 
 fn read_index(file: &dyn File, segment: &Segment, at: u32) -> Result<Vec<(u32, u32)>, String> {

@@ -166,11 +166,14 @@ impl Log {
                 return Err(error);
             }
             let file = disk.open(&temporary, Open::New)?;
-            file.write_at(&hint.encode(self.id), 0)?;
-            file.write_at(payload, HEADER_BYTES as u64)?;
-            // Without this a crash could leave the new name with the old bytes of the disk.
-            file.sync_data()?;
-            disk.rename(&temporary, &path)
+            let name = || {
+                file.write_at(&hint.encode(self.id), 0)?;
+                file.write_at(payload, HEADER_BYTES as u64)?;
+                // Without this a crash could leave the new name with the old bytes of the disk.
+                file.sync_data()?;
+                disk.rename(&temporary, &path)
+            };
+            name().inspect_err(|_| drop(disk.remove(&temporary)))
         };
         write().map_err(|error| failed(&path, &error))
     }
@@ -202,9 +205,8 @@ impl Log {
             return Err(damaged());
         };
         let octets = u64_at(&payload, 0).and_then(|octets| usize::try_from(octets).ok());
-        // A fold compresses by far less than this; a larger claim is no fold.
-        let bounded = octets.filter(|&octets| octets / 1024 <= payload.len());
-        let octets = bounded.ok_or_else(damaged)?;
+        // The claim is checked, so it is ours; no fold is larger than this.
+        let octets = octets.filter(|&octets| octets < 1 << 33).ok_or_else(damaged)?;
         let fold = self.shared.codec.decode(payload.slice(8..), header.encoding, octets);
         Ok((header.sequence, fold.ok_or_else(damaged)?))
     }

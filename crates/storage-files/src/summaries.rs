@@ -27,7 +27,7 @@ const READ_BYTES_MAX: u64 = 1024 * 1024;
 /// Summaries that wait for their messages to be durable.
 const WAITING_MAX: usize = 4096;
 /// Files kept open.
-const OPEN_MAX: usize = 4;
+const OPEN_MAX: usize = 2;
 
 #[derive(Default)]
 pub(crate) struct Summaries {
@@ -159,6 +159,11 @@ impl Log {
         if !waiting.is_empty() {
             self.write_summaries(waiting);
         }
+    }
+
+    /// Closes the files.
+    pub(crate) fn close_summaries(&self) {
+        self.lock_summaries().open.clear();
     }
 
     /// Removes the summaries of a segment that is gone.

@@ -35,6 +35,7 @@ impl Log {
     /// Writes a group, and goes to the end of the line if there is another: accounts take turns.
     fn write_groups(self: Arc<Self>) {
         loop {
+            let _closes = ClosesOnPanic(&self);
             let Some(mut group) = self.next_group() else { return };
             let outcome = {
                 let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,6 +93,17 @@ impl Log {
             for waiter in group.waiters {
                 drop(waiter.send(Err(error.clone())));
             }
+        }
+    }
+}
+
+/// A bug must not leave commits waiting for ever.
+struct ClosesOnPanic<'a>(&'a Log);
+
+impl Drop for ClosesOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail(&Error::Failed("a bug in the storage".into()), None);
         }
     }
 }
@@ -189,9 +201,11 @@ impl Writer {
         if let Some(file) = self.file.take()
             && end.segment == self.segment
             && self.written_to > end.offset
-            && let Err(error) = file.set_len(end.offset)
         {
-            tracing::warn!(%error, "cannot trim a segment");
+            match file.set_len(end.offset) {
+                Ok(()) => self.written_to = end.offset,
+                Err(error) => tracing::warn!(%error, "cannot trim a segment"),
+            }
         }
     }
 }
@@ -216,9 +230,12 @@ pub(crate) fn make_segment(
         }
         other => other?,
     };
-    file.write_at(&header.encode(), 0)?;
-    file.sync_data()?;
-    disk.rename(&temporary, &path)?;
-    disk.sync_dir(dir)?;
+    let name = || {
+        file.write_at(&header.encode(), 0)?;
+        file.sync_data()?;
+        disk.rename(&temporary, &path)?;
+        disk.sync_dir(dir)
+    };
+    name().inspect_err(|_| drop(disk.remove(&temporary)))?;
     Ok(file)
 }

@@ -115,7 +115,8 @@ mod real_small {
             block_bytes: 4_000,
             level: 3,
             threads: Threads::Pool(2),
-            open_accounts_max: 1,
+            open_accounts_max: 2,
+            awake_accounts_max: 1,
             ..Options::default()
         }
     }

@@ -175,7 +175,8 @@ Look at it with curl (the certificate is self-signed, therefore --insecure):
     curl --insecure --user alice:{alice} 'imaps://127.0.0.1:{imaps}/INBOX;MAILINDEX=1'
 
 With neomutt:
-    neomutt -n -F /dev/null -e 'set ssl_starttls=no' -f imap://alice:{alice}@127.0.0.1:{imap}/INBOX
+    neomutt -n -F /dev/null -f imap://alice@127.0.0.1:{imap}/INBOX -e \\
+        'set ssl_starttls=no ssl_force_tls=no folder=imap://alice@127.0.0.1:{imap}/ imap_pass={alice}'
 
 With a graphical client (Thunderbird, Apple Mail, K-9, Outlook):
     incoming server   IMAP, 127.0.0.1, port {imaps}, SSL/TLS, normal password

@@ -221,10 +221,16 @@ fn renamed(directory: &Path, base: &[u8]) -> Option<PathBuf> {
 fn tell_bytes(mut file: File, path: &Path, outlet: &Outlet) -> Result<(), Stop> {
     let mut crlf = Crlf::default();
     let mut piece = vec![0; PIECE_BYTES];
+    let mut first = true;
     loop {
         match file.read(&mut piece) {
             Ok(0) => return Ok(outlet.tell(Event::End)?),
+            Ok(count) if first && is_compressed(&piece[..count]) => {
+                let why = "is compressed (mail_compress of Dovecot): uncompress the Maildir first";
+                return Ok(outlet.tell(Event::Abandon(format!("{} {why}", path.display())))?);
+            }
             Ok(count) => {
+                first = false;
                 let mut out = Vec::with_capacity(count + count / 16);
                 crlf.convert(&piece[..count], &mut out);
                 outlet.tell(Event::Bytes(out))?;
@@ -236,4 +242,13 @@ fn tell_bytes(mut file: File, path: &Path, outlet: &Outlet) -> Result<(), Stop> 
             }
         }
     }
+}
+
+/// gzip, bzip2, xz, zstd and LZ4 of Dovecot: no message begins like these.
+fn is_compressed(start: &[u8]) -> bool {
+    let magics: [&[u8]; 5] =
+        [b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"Dovecot-LZ4\r\x2a\x9b\xc5"];
+    // `BZh` could be the beginning of a field's name; the block's magic could not.
+    magics.iter().any(|magic| start.starts_with(magic))
+        && (!start.starts_with(b"BZh") || start.get(4..7) == Some(b"1AY"))
 }

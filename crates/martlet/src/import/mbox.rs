@@ -319,6 +319,7 @@ fn is_quoted_from(line: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::io::Write;
 
     #[derive(Default)]
@@ -419,5 +420,54 @@ mod tests {
         let text = format!("{FROM}A: {long}\n\n{long}\n\n{FROM}B: 2\n\ny\n");
         let expected = [format!("A: {long}\n\n{long}\n"), "B: 2\n\ny\n".to_owned()];
         assert_eq!(read(&text).unwrap(), expected);
+    }
+
+    /// As mboxrd has it: every line that looks like `From ` behind any number of `>` gets one more.
+    fn write(messages: &[Vec<String>]) -> String {
+        let mut text = String::new();
+        for lines in messages {
+            text.push_str(FROM);
+            text.push_str("Subject: x\n\n");
+            for line in lines {
+                let quote = line.trim_start_matches('>').starts_with("From ");
+                text.push_str(&format!("{}{line}\n", if quote { ">" } else { "" }));
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    fn line() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just(String::new()),
+            Just(FROM.trim_end().to_owned()),
+            Just("From here".to_owned()),
+            Just(format!(">{}", FROM.trim_end())),
+            Just(">>From ".to_owned()),
+            "[ -~]{0,10}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_was_written_is_read(
+            messages in prop::collection::vec(prop::collection::vec(line(), 0..8), 0..5)
+        ) {
+            let expected: Vec<String> = messages
+                .iter()
+                .map(|lines| lines.iter().fold("Subject: x\n\n".to_owned(), |all, line| all + line + "\n"))
+                .collect();
+            prop_assert_eq!(read(&write(&messages)), Ok(expected));
+        }
+
+        #[test]
+        fn nothing_panics(text in prop::collection::vec(
+            prop_oneof![line(), Just("Content-Length: 7".to_owned()), Just("X-IMAP: 5 6".to_owned())], 0..12
+        )) {
+            let _ = read(&text.join("\n"));
+            let _ = read(&format!("{FROM}{}", text.join("\n")));
+        }
     }
 }

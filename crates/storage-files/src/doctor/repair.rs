@@ -10,9 +10,9 @@ use mailbox::{Account, Record};
 use storage::disk::{Disk, Open};
 use storage::{Batch, Durability, Error};
 
-use super::{Check, Frames, Progress, Report, Tell, inspector, seed, unreadable};
+use super::{Check, Frames, Progress, Report, Tell, inspector, unreadable};
 use crate::compact::Keep;
-use crate::frame::{Commit, FRAMES_AT, Kind, Lost, Segment, SegmentKind};
+use crate::frame::{Commit, FRAMES_AT, Kind, Lost, SegmentKind};
 use crate::log::Log;
 use crate::segment::Handle;
 use crate::walk::{Step, Walk};
@@ -39,7 +39,7 @@ pub struct Repaired {
 /// # Errors
 /// If another process has the directory open, or a file cannot be written.
 pub fn repair(dir: &Path, account: Option<AccountId>, tell: Tell<'_>) -> Result<Repaired, Error> {
-    let disk = Directory::new(dir);
+    let disk = Directory::existing(dir);
     let disk = disk.map_err(|error| failed(&dir.display().to_string(), &error))?;
     repair_disk(Arc::new(disk), account, tell)
 }
@@ -108,11 +108,8 @@ impl Check<'_> {
             kept_aside.push(path.clone());
             let handle = match self.log.handle(number) {
                 Ok(handle) => handle,
-                Err(Error::Damaged(_)) => match headless(&self.log, number, &path)? {
-                    Some(handle) => Arc::new(handle),
-                    // Nothing in it can be read.
-                    None => continue,
-                },
+                // Nothing in it can be read.
+                Err(Error::Damaged(_)) => continue,
                 Err(error) => return Err(error),
             };
             let lost = lost_in(&handle, &self.lost).map_err(|error| failed(&path, &error))?;
@@ -186,34 +183,6 @@ fn set_aside(log: &Log, path: &str) -> Result<(), Error> {
         disk.sync_dir(&dir)
     };
     copy().map_err(|error| failed(path, &error))
-}
-
-/// A segment whose header is gone, read through the seed that its frames tell.
-fn headless(log: &Log, number: u32, path: &str) -> Result<Option<Handle>, Error> {
-    let file = log.shared.disk.open(path, Open::Read).map_err(|error| failed(path, &error))?;
-    let read = || {
-        let mut bytes = vec![0; usize::try_from(file.len()?).unwrap_or(0)];
-        let count = file.read_at(&mut bytes, 0)?;
-        bytes.truncate(count);
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|error: io::Error| failed(path, &error))?;
-    let Some(seed) = seed::find(&bytes) else { return Ok(None) };
-    // What is before the first record is where the segment began.
-    let mut walk = Walk::new(&*file, seed, FRAMES_AT, bytes.len() as u64).moved(true);
-    let mut base = ModSeq::ZERO;
-    while let Some(step) = walk.next().map_err(|error| failed(path, &error))? {
-        if let Step::Frame(header, ..) = step
-            && matches!(header.kind, Kind::Message | Kind::Records | Kind::Lost)
-        {
-            base = ModSeq::new(header.sequence.get().saturating_sub(1)).unwrap_or_default();
-            break;
-        }
-    }
-    let salt = log.shared.disk.random().map_err(|error| failed(path, &error))?;
-    let (kind, account) = (SegmentKind::Log, log.id);
-    let segment = Segment { kind, number, account, salt, base, index_at: 0 };
-    Ok(Some(Handle::salvaged(file, segment, seed)))
 }
 
 /// The records that are lost between this segment's own.

@@ -344,6 +344,7 @@ pub fn summaries_are_disposable(subject: &mut dyn Subject) {
 }
 
 /// Law 6: a cached file is read as it was written last, in parts, or it is gone.
+#[allow(clippy::single_range_in_vec_init, reason = "ranges are what is meant")]
 pub fn cached_files_are_disposable(subject: &mut dyn Subject) {
     let storage = subject.storage();
     block_on(storage.create(account(1))).expect("created");

@@ -4,10 +4,10 @@
 //! bits of the check; so the seed is the solution of 32 linear equations. Payloads are checked
 //! without the seed, which shows that a header is one.
 
-use crate::frame::{ALIGN, FRAMES_AT, HEADER_BYTES, Header, Seed, u32_at};
+use crate::frame::{ALIGN, FRAMES_AT, HEADER_BYTES, Header, Seed, padded, u32_at};
 
 /// The seed of the frames in a segment's bytes, if at least two frames agree on one.
-pub(super) fn find(bytes: &[u8]) -> Option<Seed> {
+pub(crate) fn find(bytes: &[u8]) -> Option<Seed> {
     let mut candidates: Vec<Seed> = Vec::new();
     let mut at = FRAMES_AT as usize;
     while at + HEADER_BYTES <= bytes.len() {
@@ -16,6 +16,10 @@ pub(super) fn find(bytes: &[u8]) -> Option<Seed> {
                 return Some(seed);
             }
             candidates.push(seed);
+            // What is inside a frame was written by others, who may have put frames there.
+            let bytes = u32_at(bytes, at + 4).map_or(0, u64::from) + HEADER_BYTES as u64;
+            at += padded(bytes) as usize;
+            continue;
         }
         at += ALIGN as usize;
     }
