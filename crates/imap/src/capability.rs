@@ -28,15 +28,19 @@ impl Mask {
     }
 }
 
+/// Tells how far long commands are.
+pub(crate) const INPROGRESS: &str = "INPROGRESS";
+
 /// Everything that does not depend on the connection, before and after login alike: some clients
 /// never ask again.
-const ALWAYS: [&str; 31] = [
+const ALWAYS: [&str; 32] = [
     "IMAP4rev1",
     "IMAP4rev2",
     "SASL-IR",
     "ID",
     "ENABLE",
     "IDLE",
+    INPROGRESS,
     "NAMESPACE",
     "CHILDREN",
     "UNSELECT",

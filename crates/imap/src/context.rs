@@ -15,6 +15,7 @@ use wire::value::{Numbering, SequenceSet, SetEnd};
 use crate::capability::Mask;
 use crate::error::No;
 use crate::output::{Out, Output};
+use crate::progress::{Pace, Progress};
 
 /// What all sessions share.
 pub struct Shared {
@@ -237,9 +238,33 @@ pub struct Selected<'a> {
     pub mailbox: &'a mut SelectedMailbox,
     /// Responses.
     pub out: Out<'a>,
+    /// How far the command is.
+    pub pace: Pace,
+}
+
+/// What a long command reads while it tells how far it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) live: &'a Arc<Live>,
+    pub(crate) mailbox: &'a SelectedMailbox,
+}
+
+impl Reading<'_> {
+    /// Seconds since 1970 UTC.
+    pub(crate) fn now(&self) -> i64 {
+        self.shared.clock.now_ms().div_euclid(1000)
+    }
 }
 
 impl Selected<'_> {
+    /// For a command that takes long: what it reads, and how it tells how far it is.
+    pub(crate) fn long_work(&mut self) -> (Reading<'_>, Progress<'_>) {
+        let Self { tag, shared, live, mailbox, out, pace, .. } = self;
+        let reading = Reading { shared, live, mailbox };
+        (reading, Progress { pace, tag, clock: &*shared.clock, out: out.reborrow() })
+    }
+
     /// Seconds since 1970 UTC.
     pub fn now(&self) -> i64 {
         self.shared.clock.now_ms().div_euclid(1000)

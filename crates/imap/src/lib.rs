@@ -15,6 +15,7 @@ pub mod error;
 mod names;
 pub mod output;
 mod pattern;
+mod progress;
 pub mod session;
 pub mod sync;
 pub mod table;

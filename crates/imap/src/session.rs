@@ -18,6 +18,7 @@ use crate::connection::{Connection, Event, Refusal};
 use crate::context::{self, Authenticated, Client, Enabled, Selected, SelectedMailbox, Shared};
 use crate::error::{Done, Next, No};
 use crate::output::{Out, Output};
+use crate::progress::Pace;
 use crate::sync;
 use crate::table::{self, Needs, Row};
 use crate::transport::{Received, Transport};
@@ -331,6 +332,7 @@ impl<T: Transport> Driver<T> {
         Ok(Selected {
             tag,
             shared: &self.shared,
+            pace: Pace::new(&self.shared, &self.client),
             client: &mut self.client,
             live,
             mailbox,

@@ -2,7 +2,8 @@
 //!
 //! A file may begin with `# limits: key=value ...`; `SESSION` takes a user to log in and a mailbox to
 //! select, or `starttls` and `insecure` for the connection. `DO` knows `deliver USER MAILBOX
-//! MESSAGE`, `remove USER`, `stop` and `advance SECONDS`.
+//! MESSAGE`, `remove USER`, `stop`, `advance SECONDS`, and `hurry
+//! SECONDS`, after which each look at the clock takes so long.
 
 mod common;
 
@@ -64,6 +65,10 @@ impl Subject for Sessions {
             ["remove", user] => Box::pin(Server::remove(shared, user.to_string())),
             ["stop"] => {
                 shared.stop.set();
+                Box::pin(async {})
+            }
+            ["hurry", seconds] => {
+                self.server.clock.hurry(seconds.parse().expect("seconds"));
                 Box::pin(async {})
             }
             ["advance", seconds] => {

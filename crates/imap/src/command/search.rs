@@ -70,7 +70,8 @@ pub(crate) async fn find_or_forget(
     key: &SearchKey,
     returns: Option<SearchReturn>,
 ) -> Result<Found, No> {
-    let result = find(cx, key).await;
+    let (reading, mut progress) = cx.long_work();
+    let result = find(&reading, &mut progress, key).await;
     if result.is_err() && returns.is_some_and(|returns| returns.save) {
         cx.mailbox.saved = UidSet::new();
     }

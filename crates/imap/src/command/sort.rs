@@ -10,8 +10,9 @@ use wire::command::Sort;
 use wire::value::{Numbering, SortCriterion, SortKey};
 
 use super::search::{self, Extended};
-use crate::context::Selected;
+use crate::context::{Reading, Selected};
 use crate::error::{Done, No};
+use crate::progress::Progress;
 
 /// Messages whose summaries are looked up together.
 const BATCH: usize = 64;
@@ -20,7 +21,9 @@ const BATCH: usize = 64;
 pub async fn run(cx: &mut Selected<'_>, args: Sort) -> Result<Done, No> {
     let with_mod_seq = search::begin(cx, &args.key);
     let found = search::find_or_forget(cx, &args.key, args.returns).await?;
-    let order = sort(cx, &found.uids, &args.criteria).await;
+    let (reading, mut progress) = cx.long_work();
+    progress.aim(u64::from(found.count));
+    let order = sort(&reading, &mut progress, &found.uids, &args.criteria).await?;
     match args.returns.and_then(|returns| search::returns(cx, Some(returns))) {
         None => {
             cx.out.tail().extend_from_slice(b"* SORT");
@@ -61,22 +64,31 @@ fn in_order(cx: &Selected<'_>, numbering: Numbering, order: &[Uid]) -> String {
     text
 }
 
-async fn sort(cx: &Selected<'_>, uids: &base::UidSet, criteria: &[SortCriterion]) -> Vec<Uid> {
+async fn sort(
+    cx: &Reading<'_>,
+    progress: &mut Progress<'_>,
+    uids: &base::UidSet,
+    criteria: &[SortCriterion],
+) -> Result<Vec<Uid>, No> {
     let mut sorter = Sorter::new(criteria.iter().map(criterion).collect());
     let mut batch = Vec::with_capacity(BATCH);
     for (_, row) in cx.mailbox.view.rows(uids) {
         batch.push(row);
         if batch.len() == BATCH {
             push(cx, &mut sorter, &batch).await;
+            progress.add(batch.len());
+            progress.tell().await?;
             batch.clear();
         }
     }
     push(cx, &mut sorter, &batch).await;
-    sorter.finish().into_iter().filter_map(Uid::new).collect()
+    progress.add(batch.len());
+    progress.tell().await?;
+    Ok(sorter.finish().into_iter().filter_map(Uid::new).collect())
 }
 
 /// A message that cannot be read sorts as if its header were empty.
-async fn push(cx: &Selected<'_>, sorter: &mut Sorter, rows: &[Row]) {
+async fn push(cx: &Reading<'_>, sorter: &mut Sorter, rows: &[Row]) {
     let none = SortKeys::default();
     let summaries = if sorter.needs_keys() { cx.live.summaries(rows).await } else { Vec::new() };
     for (at, row) in rows.iter().enumerate() {

@@ -11,8 +11,9 @@ use wire::command::Thread;
 use wire::value::{Numbering, ThreadAlgorithm};
 
 use super::search;
-use crate::context::Selected;
+use crate::context::{Reading, Selected};
 use crate::error::{Done, No};
+use crate::progress::Progress;
 
 /// Messages whose summaries are looked up together.
 const BATCH: usize = 64;
@@ -20,12 +21,15 @@ const BATCH: usize = 64;
 /// Runs the command.
 pub async fn run(cx: &mut Selected<'_>, args: Thread) -> Result<Done, No> {
     search::begin(cx, &args.key);
-    let found = search::find::find(cx, &args.key).await?;
+    let (reading, mut progress) = cx.long_work();
+    let found = search::find::find(&reading, &mut progress, &args.key).await?;
+    progress.aim(u64::from(found.count));
     let algorithm = match args.algorithm {
         ThreadAlgorithm::OrderedSubject => Algorithm::OrderedSubject,
         ThreadAlgorithm::References => Algorithm::References,
     };
-    let tree = thread(cx, &found.uids, algorithm, args.numbering).await;
+    let order = (algorithm, args.numbering);
+    let tree = thread(&reading, &mut progress, &found.uids, order).await?;
     cx.out.tail().extend_from_slice(b"* THREAD");
     if !tree.nodes.is_empty() {
         cx.out.tail().push(b' ');
@@ -39,11 +43,11 @@ pub async fn run(cx: &mut Selected<'_>, args: Thread) -> Result<Done, No> {
 }
 
 async fn thread(
-    cx: &Selected<'_>,
+    cx: &Reading<'_>,
+    progress: &mut Progress<'_>,
     uids: &UidSet,
-    algorithm: Algorithm,
-    numbering: Numbering,
-) -> ThreadTree {
+    (algorithm, numbering): (Algorithm, Numbering),
+) -> Result<ThreadTree, No> {
     let mut threader = Threader::new(algorithm);
     let mut batch = Vec::with_capacity(BATCH);
     for (seq, row) in cx.mailbox.view.rows(uids) {
@@ -51,15 +55,19 @@ async fn thread(
         batch.push((number, row));
         if batch.len() == BATCH {
             push(cx, &mut threader, &batch).await;
+            progress.add(batch.len());
+            progress.tell().await?;
             batch.clear();
         }
     }
     push(cx, &mut threader, &batch).await;
-    threader.finish()
+    progress.add(batch.len());
+    progress.tell().await?;
+    Ok(threader.finish())
 }
 
 /// A message that cannot be read is a thread of its own.
-async fn push(cx: &Selected<'_>, threader: &mut Threader, batch: &[(u32, Row)]) {
+async fn push(cx: &Reading<'_>, threader: &mut Threader, batch: &[(u32, Row)]) {
     let (no_sort, no_thread) = (SortKeys::default(), ThreadKeys::default());
     let rows: Vec<Row> = batch.iter().map(|&(_, row)| row).collect();
     let summaries = cx.live.summaries(&rows).await;

@@ -23,17 +23,26 @@ use testkit::{Pipe, Read, block_on};
 pub const NOW: i64 = 1_767_323_045;
 
 /// A clock that a test sets.
-pub struct Hand(AtomicI64);
+pub struct Hand {
+    now_ms: AtomicI64,
+    /// What each look at it costs.
+    look_ms: AtomicI64,
+}
 
 impl Clock for Hand {
     fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
+        self.now_ms.fetch_add(self.look_ms.load(Ordering::SeqCst), Ordering::SeqCst)
     }
 }
 
 impl Hand {
     pub fn advance(&self, seconds: i64) {
-        self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+        self.now_ms.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    /// From here on, each look at the clock takes so long.
+    pub fn hurry(&self, seconds: i64) {
+        self.look_ms.store(seconds * 1000, Ordering::SeqCst);
     }
 }
 
@@ -164,7 +173,8 @@ impl Server {
 
     /// A server over some storage.
     pub fn over(storage: Arc<dyn Storage>, limits: Limits, settings: Settings) -> Self {
-        let clock = Arc::new(Hand(AtomicI64::new(NOW * 1000)));
+        let clock =
+            Arc::new(Hand { now_ms: AtomicI64::new(NOW * 1000), look_ms: AtomicI64::new(0) });
         let accounts = Accounts::new(storage, clock.clone(), limits.clone());
         for name in ["alice", "bob", "user/shared"] {
             let account = identity(name).expect("a known user").account;

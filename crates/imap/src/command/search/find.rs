@@ -7,8 +7,9 @@ use wire::value::SearchKey;
 
 use super::resolve;
 use super::text::{self, Candidate};
-use crate::context::Selected;
+use crate::context::Reading;
 use crate::error::No;
+use crate::progress::Progress;
 use crate::session::yield_now;
 
 /// Undecided messages whose summaries are looked up together.
@@ -36,7 +37,11 @@ impl Found {
 }
 
 /// Finds the messages that match, among those the client numbers and that still exist.
-pub(crate) async fn find(cx: &Selected<'_>, key: &SearchKey) -> Result<Found, No> {
+pub(crate) async fn find(
+    cx: &Reading<'_>,
+    progress: &mut Progress<'_>,
+    key: &SearchKey,
+) -> Result<Found, No> {
     let view = &cx.mailbox.view;
     let key = resolve::resolve(cx.mailbox, key);
     let plan = Plan::new(key, view.mailbox().keywords(), cx.now());
@@ -45,37 +50,41 @@ pub(crate) async fn find(cx: &Selected<'_>, key: &SearchKey) -> Result<Found, No
         return Ok(found);
     }
     let within = plan.candidates().unwrap_or_else(|| UidSet::range(Uid::MIN, Uid::MAX));
+    progress.aim(within.len().min(u64::from(view.exists())));
     let mut undecided = Vec::with_capacity(BATCH);
     let mut scan = text::Scanner::new(&plan, &cx.shared.limits);
     for (at, (_, row)) in view.rows(&within).enumerate() {
         if at % ROWS_IN_A_ROW == ROWS_IN_A_ROW - 1 {
+            progress.tell().await?;
             yield_now().await;
         }
         let facts = Facts { row: &row, marks: view, sent: None, content: &[] };
         match plan.verdict(&facts) {
-            Verdict::No => {}
-            Verdict::Yes if view.is_ghost(row.uid) => {}
-            Verdict::Yes => found.add(&row),
-            _ if view.is_ghost(row.uid) => {}
+            Verdict::No => progress.add(1),
+            _ if view.is_ghost(row.uid) => progress.add(1),
+            Verdict::Yes => {
+                progress.add(1);
+                found.add(&row);
+            }
             _ => undecided.push(row),
         }
         if undecided.len() == BATCH {
-            decide(cx, &plan, &mut scan, &undecided, &mut found).await?;
+            decide(cx, progress, &plan, (&mut scan, &mut found), &undecided).await?;
             undecided.clear();
         }
     }
-    decide(cx, &plan, &mut scan, &undecided, &mut found).await?;
+    decide(cx, progress, &plan, (&mut scan, &mut found), &undecided).await?;
     Ok(found)
 }
 
 /// Decides messages that their columns do not decide. A message that cannot be read has no text and
 /// no date: it is logged, and matches what a message without them would.
 async fn decide(
-    cx: &Selected<'_>,
+    cx: &Reading<'_>,
+    progress: &mut Progress<'_>,
     plan: &Plan,
-    scan: &mut text::Scanner<'_>,
+    (scan, found): (&mut text::Scanner<'_>, &mut Found),
     rows: &[Row],
-    found: &mut Found,
 ) -> Result<(), No> {
     let view = &cx.mailbox.view;
     let summaries = if plan.asks_sent() { cx.live.summaries(rows).await } else { Vec::new() };
@@ -91,5 +100,6 @@ async fn decide(
             Verdict::NeedsContent => candidates.push(Candidate { row, sent }),
         }
     }
-    scan.scan(cx, &candidates, |row| found.add(row)).await
+    progress.add(rows.len() - candidates.len());
+    scan.scan(cx, progress, &candidates, |row| found.add(row)).await
 }

@@ -8,8 +8,9 @@ use mailbox::search::{Content, Facts, Plan, Verdict};
 use message::search::{Needle, Scan, Want};
 use storage::Error;
 
-use crate::context::Selected;
+use crate::context::Reading;
 use crate::error::No;
+use crate::progress::Progress;
 
 /// Octets of messages that are held at once; a larger message streams.
 const HELD_BYTES: u64 = 256 * 1024;
@@ -41,7 +42,8 @@ impl<'a> Scanner<'a> {
     /// Which of `candidates` match; `found` gets them in order.
     pub(super) async fn scan(
         &mut self,
-        cx: &Selected<'_>,
+        cx: &Reading<'_>,
+        progress: &mut Progress<'_>,
         candidates: &[Candidate],
         mut found: impl FnMut(&Row),
     ) -> Result<(), No> {
@@ -62,6 +64,8 @@ impl<'a> Scanner<'a> {
                 }
             }
             rest = more;
+            progress.add(group.len());
+            progress.tell().await?;
         }
         Ok(())
     }
@@ -69,7 +73,7 @@ impl<'a> Scanner<'a> {
     /// A damaged message has no text; it is logged.
     async fn matches(
         &mut self,
-        cx: &Selected<'_>,
+        cx: &Reading<'_>,
         candidate: &Candidate,
         bytes: Result<Option<Bytes>, Error>,
     ) -> Result<bool, No> {
@@ -92,7 +96,7 @@ impl<'a> Scanner<'a> {
     /// First what the header answers, then the rest if it still matters.
     async fn ask(
         &mut self,
-        cx: &Selected<'_>,
+        cx: &Reading<'_>,
         candidate: &Candidate,
         bytes: Option<&Bytes>,
     ) -> Result<bool, Error> {
@@ -125,13 +129,13 @@ impl<'a> Scanner<'a> {
         Ok(self.verdict(cx, candidate) == Verdict::Yes)
     }
 
-    fn verdict(&self, cx: &Selected<'_>, candidate: &Candidate) -> Verdict {
+    fn verdict(&self, cx: &Reading<'_>, candidate: &Candidate) -> Verdict {
         self.plan.verdict(&facts(cx, candidate, &self.known))
     }
 }
 
 fn facts<'f>(
-    cx: &'f Selected<'_>,
+    cx: &'f Reading<'_>,
     candidate: &'f Candidate,
     known: &'f [Option<bool>],
 ) -> Facts<'f, mailbox::View> {
@@ -139,7 +143,7 @@ fn facts<'f>(
     Facts { row, marks: &cx.mailbox.view, sent: *sent, content: known }
 }
 
-async fn stream(cx: &Selected<'_>, row: &Row, scan: &mut Scan) -> Result<(), Error> {
+async fn stream(cx: &Reading<'_>, row: &Row, scan: &mut Scan) -> Result<(), Error> {
     let mut message = cx.shared.accounts.storage().open(cx.live.id(), row.position).await?;
     while !scan.is_decided() {
         match message.next().await? {
