@@ -64,7 +64,8 @@ pub(crate) struct Keep<'a> {
 impl Files {
     /// Drops records decided at `keep_after` (milliseconds since 1970 UTC) or earlier, and messages
     /// that only they name; rewrites segments that are mostly dead. Sessions and commits go on
-    /// meanwhile. Logs that hold [`Record::Directory`] are left as they are.
+    /// meanwhile. Logs that hold [`Record::Directory`], or from which damage took records, are left as
+    /// they are.
     pub fn compact(
         &self,
         account: AccountId,
@@ -161,7 +162,7 @@ impl Log {
                 })?;
         }
         let mut plan = Plan { fold, head, live: BTreeMap::new(), segments, last };
-        let (mut old, mut directory) = (true, false);
+        let (mut old, mut refused) = (true, plan.fold.is_lossy());
         self.walk_records(begin, |item| {
             let (first, records) = match item {
                 Item::Commit(first, commit) => {
@@ -177,7 +178,8 @@ impl Log {
             };
             let records = records.map_err(|bad| Error::Damaged(bad.to_string()))?;
             for (at, record) in (0..).map(|n| first.plus(n)).zip(&records) {
-                directory |= matches!(record, Record::Directory(_));
+                // What lost records named must not pass for dead.
+                refused |= matches!(record, Record::Directory(_) | Record::Lost { .. });
                 if at <= begin || at > head {
                     continue;
                 }
@@ -188,9 +190,9 @@ impl Log {
                     plan.note(record);
                 }
             }
-            Ok(!directory)
+            Ok(!refused)
         })?;
-        if directory {
+        if refused {
             return Ok(None);
         }
         plan.note_fold();

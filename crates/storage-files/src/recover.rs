@@ -66,7 +66,7 @@ impl Log {
             return Err(Error::Damaged("the account has no log".into()));
         };
         let mut log = Self::empty(shared, id, dir, segments);
-        let checkpoint = log.find_checkpoint();
+        let checkpoint = log.find_checkpoint()?;
         let path = log.segment_path(last, SegmentKind::Log);
         let handle = Handle::open(&log, last, SegmentKind::Log)?;
         let scan = scan_from(&handle, hint.mark_in(last)).map_err(|error| failed(&path, &error))?;
@@ -178,13 +178,18 @@ impl Log {
         Ok(())
     }
 
-    /// The newest checkpoint whose header is good.
-    fn find_checkpoint(&self) -> Option<(u32, ModSeq)> {
+    /// The newest checkpoint whose header is good. Where there are only bad ones the log's beginning
+    /// is not known: that must not pass for an account without mail.
+    fn find_checkpoint(&self) -> Result<Option<(u32, ModSeq)>, Error> {
         let numbers = self.lock().numbers(SegmentKind::Checkpoint);
-        numbers.into_iter().rev().find_map(|number| {
-            let handle = Handle::open(self, number, SegmentKind::Checkpoint).ok()?;
-            Some((number, handle.segment.base))
-        })
+        let mut outcome = Ok(None);
+        for number in numbers.into_iter().rev() {
+            match Handle::open(self, number, SegmentKind::Checkpoint) {
+                Ok(handle) => return Ok(Some((number, handle.segment.base))),
+                Err(error) => outcome = Err(error),
+            }
+        }
+        outcome
     }
 
     /// Removes large messages that got their number in a commit that did not happen.

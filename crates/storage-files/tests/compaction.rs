@@ -173,3 +173,40 @@ fn it_happens_by_itself() {
     assert!(bytes < 60_000, "180,000 bytes were written, {bytes} are kept");
     assert_eq!(fold(&files).head().get(), 401);
 }
+
+#[test]
+fn a_damaged_log_is_left_alone() {
+    // Without its checkpoint nobody knows what the account had: it is no account without mail.
+    let disk = SimDisk::new(9);
+    let before = fill(&disk, 30);
+    let files = open(&disk).expect("opens");
+    block_on(files.compact(account(1), 600)).expect("compacted");
+    drop(files);
+    let checkpoint = disk.files().into_iter().find(|path| path.ends_with(".chk")).unwrap();
+    let image = disk.crash(Left::Everything);
+    image.flip(&checkpoint, 40, 1).unwrap();
+    image.flip(&checkpoint, 552, 1).unwrap();
+    let files = open(&image).expect("opens");
+    assert!(matches!(block_on(files.head(account(1))), Err(Error::Damaged(_))));
+    drop(files);
+
+    // What lost records named must not pass for dead.
+    let disk = SimDisk::new(9);
+    fill(&disk, 30);
+    let path = disk.files().into_iter().find(|path| path.ends_with("01.seg")).unwrap();
+    let (_, found) = storage_files::frame::parse(&disk.bytes(&path).unwrap()).unwrap();
+    let records = found.iter().rev().find_map(|found| match found {
+        storage_files::frame::Found::Frame(header, at)
+            if header.kind == storage_files::frame::Kind::Records =>
+        {
+            Some(*at)
+        }
+        _ => None,
+    });
+    disk.flip(&path, records.unwrap() + 40, 1).unwrap();
+    let files = open(&disk).expect("opens");
+    let kept = disk.files();
+    block_on(files.compact(account(1), i64::MAX)).expect("nothing to do");
+    assert_eq!(disk.files(), kept);
+    check_messages(&files, &before, "after damage");
+}

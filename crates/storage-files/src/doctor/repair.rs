@@ -78,8 +78,15 @@ pub fn repair_disk(
             let (mut scratch, mut quiet) = (Report::default(), |_: Progress<'_>| {});
             let mut check = Check::new(&shared, id, &mut scratch, &mut quiet)?;
             check.run();
-            repaired.expunged += expunge(&shared, id, &check.frames)?;
-            check.drop_large(&mut repaired.kept_aside)?;
+            match expunge(&shared, id, &check.frames) {
+                Ok(count) => {
+                    repaired.expunged += count;
+                    check.drop_large(&mut repaired.kept_aside)?;
+                }
+                // It cannot be opened: the last check says so. The other accounts go on.
+                Err(Error::Damaged(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     drop((shared, lock));
