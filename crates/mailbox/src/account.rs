@@ -167,6 +167,10 @@ impl Account {
                 }
                 self.change(*mailbox, |slot| slot.mailbox.claim_recent(*below));
             }
+            Record::UidNextRaised { mailbox, uid_next } => {
+                self.slot(*mailbox)?;
+                self.change(*mailbox, |slot| slot.mailbox.skip_to(*uid_next));
+            }
             Record::Directory(_) => {}
             Record::Lost { bytes } => self.lose(*bytes),
             _ => self.fold_messages(at, record)?,

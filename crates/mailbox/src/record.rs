@@ -202,6 +202,14 @@ pub enum Record {
         /// The first UID that is still recent.
         below: Uid,
     },
+    /// UIDs below are given: UIDNEXT is at least this. For an import, so that the UID of a message
+    /// that was expunged at the source is never given to another one. Touches no message's MODSEQ.
+    UidNextRaised {
+        /// Where.
+        mailbox: MailboxId,
+        /// The least UIDNEXT.
+        uid_next: Uid,
+    },
     /// An entry of the directory of users; only in the system account's log, read by `auth`.
     Directory(Bytes),
     /// What an engine answers where damage took a record away; never committed. From here on the
@@ -229,6 +237,7 @@ mod kind {
     pub(super) const RECENT_CLAIMED: u8 = 12;
     pub(super) const DIRECTORY: u8 = 13;
     pub(super) const LOST: u8 = 14;
+    pub(super) const UID_NEXT_RAISED: u8 = 15;
 }
 
 /// The version written behind the kind. A reader knows all versions up to its own.
@@ -287,6 +296,10 @@ impl Record {
             Self::RecentClaimed { mailbox, below } => {
                 put_mailbox(out, *mailbox);
                 put_uid(out, *below);
+            }
+            Self::UidNextRaised { mailbox, uid_next } => {
+                put_mailbox(out, *mailbox);
+                put_uid(out, *uid_next);
             }
             Self::Directory(entry) => out.extend_from_slice(entry),
             Self::Lost { bytes } => put_u64(out, *bytes),
@@ -354,6 +367,9 @@ impl Record {
             kind::RECENT_CLAIMED => {
                 Self::RecentClaimed { mailbox: reader.mailbox()?, below: reader.uid()? }
             }
+            kind::UID_NEXT_RAISED => {
+                Self::UidNextRaised { mailbox: reader.mailbox()?, uid_next: reader.uid()? }
+            }
             kind::DIRECTORY => Self::Directory(Bytes::copy_from_slice(reader.rest())),
             kind::LOST => Self::Lost { bytes: reader.u64()? },
             _ => return Err(BadRecord("unknown kind of record")),
@@ -387,6 +403,7 @@ impl Record {
             Self::RecentClaimed { .. } => kind::RECENT_CLAIMED,
             Self::Directory(_) => kind::DIRECTORY,
             Self::Lost { .. } => kind::LOST,
+            Self::UidNextRaised { .. } => kind::UID_NEXT_RAISED,
         }
     }
 }

@@ -114,6 +114,10 @@ impl Model {
             }
             Record::Expunged { mailbox, uids } => self.on(*mailbox).expunge(n, uids),
             Record::RecentClaimed { mailbox, below } => self.on(*mailbox).recent_from = below.get(),
+            Record::UidNextRaised { mailbox, uid_next } => {
+                let mailbox = self.on(*mailbox);
+                mailbox.uid_next = mailbox.uid_next.max(uid_next.get());
+            }
             Record::RolesSet { .. } | Record::Directory(_) | Record::Lost { .. } => {}
         }
     }

@@ -144,6 +144,8 @@ pub fn any_record() -> impl Strategy<Value = Record> {
         (any_id(), any_uids()).prop_map(|(mailbox, uids)| Record::Expunged { mailbox, uids }),
         (any_id(), 1u32..)
             .prop_map(|(mailbox, below)| Record::RecentClaimed { mailbox, below: uid(below) }),
+        (any_id(), 1u32..2000)
+            .prop_map(|(mailbox, next)| Record::UidNextRaised { mailbox, uid_next: uid(next) }),
         prop::collection::vec(any::<u8>(), 0..20).prop_map(|bytes| Record::Directory(bytes.into())),
     ]
 }

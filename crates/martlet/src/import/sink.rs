@@ -361,28 +361,13 @@ fn role(name: &str) -> Option<Role> {
 }
 
 /// Makes UIDNEXT what it was at the source, so that the UID of a message that was expunged there is
-/// never given to another one here. The log has no record for that: an empty message takes the last
-/// UID that was given, and is expunged in the same commit, before anybody can see it.
+/// never given to another one here.
 async fn reserve_uids(live: &Live, mailbox: MailboxId, next: Uid) -> Result<(), Refused> {
-    let behind =
-        |account: &Account| account.get(mailbox).is_some_and(|info| info.mailbox.uid_next() < next);
-    let Some(last) = Uid::new(next.get() - 1).filter(|_| behind(&live.state())) else {
-        return Ok(());
-    };
-    let received = live.incoming(Some(0)).await.map_err(failed)?.finish().await.map_err(failed)?;
-    let (date, now) = (DateTime::new(0, 0), live.now_ms().div_euclid(1000));
-    let message: NewMessage = received.message(0, last, Flags::default(), date, now);
-    debug_assert_eq!(message.content, Content::Staged(0));
     let decide = |account: &Account| {
-        let records = match behind(account) {
-            false => Vec::new(),
-            true => vec![
-                Record::Appended { mailbox, messages: vec![message.clone()] },
-                Record::Expunged { mailbox, uids: UidSet::range(last, last) },
-            ],
-        };
-        Ok::<_, &'static str>(Decision { records, value: () })
+        let behind = account.get(mailbox).is_some_and(|info| info.mailbox.uid_next() < next);
+        let raised = behind.then_some(Record::UidNextRaised { mailbox, uid_next: next });
+        Ok::<_, &'static str>(Decision { records: raised.into_iter().collect(), value: () })
     };
-    let done = live.commit(vec![received.staged], Durability::Synced, decide).await;
+    let done = live.commit(Vec::new(), Durability::Synced, decide).await;
     done.map(drop).map_err(commit_failed)
 }
