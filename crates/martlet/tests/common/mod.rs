@@ -154,9 +154,14 @@ impl Imap<TcpStream> {
 
 impl<S: Read + Write> Imap<S> {
     pub fn over(stream: S) -> Self {
-        let mut imap = Self { stream: BufReader::new(stream), tag: 0, greeting: String::new() };
+        let mut imap = Self::without_greeting(stream);
         imap.greeting = imap.response().unwrap();
         imap
+    }
+
+    /// The greeting has not been read yet.
+    pub fn without_greeting(stream: S) -> Self {
+        Self { stream: BufReader::new(stream), tag: 0, greeting: String::new() }
     }
 
     /// One response with its literals; bytes are chars of the same number.
