@@ -94,7 +94,7 @@ impl Connection {
         let end = self.searched + found;
         self.searched = 0;
         if end == 0 || self.inbox[end - 1] != b'\r' {
-            return Next::Broken(Reply::new(521, "5.5.2", "Lines end with CR LF"));
+            return bare_lf();
         }
         let line = self.inbox.split_to(end + 1);
         if end > self.line_bytes_max {
@@ -108,12 +108,13 @@ impl Connection {
 
     fn overlong(&mut self) -> Next {
         self.searched = 0;
-        match memmem::find(&self.inbox, b"\r\n") {
-            Some(end) => {
-                self.inbox.advance(end + 2);
+        match memchr(b'\n', &self.inbox) {
+            Some(end) if end > 0 && self.inbox[end - 1] == b'\r' => {
+                self.inbox.advance(end + 1);
                 self.mode = Mode::Lines;
                 Next::Bad(too_long())
             }
+            Some(_) => bare_lf(),
             None => {
                 let cr = usize::from(self.inbox.ends_with(b"\r"));
                 self.inbox.advance(self.inbox.len() - cr);
@@ -163,6 +164,10 @@ impl Connection {
         self.mode = Mode::Chunk { left: left - count as u64 };
         Next::Data(data)
     }
+}
+
+fn bare_lf() -> Next {
+    Next::Broken(Reply::new(521, "5.5.2", "Lines end with CR LF"))
 }
 
 fn too_long() -> Reply {
@@ -243,6 +248,24 @@ mod tests {
         connection.inbox().extend_from_slice(b"\nNOOP\n");
         assert_eq!(connection.advance(), Next::Command(Command::Noop));
         assert!(matches!(connection.advance(), Next::Broken(_)));
+    }
+
+    #[test]
+    fn a_bare_lf_ends_a_long_line_as_it_ends_a_short_one() {
+        for step in [1, 7, 1000] {
+            let mut connection = Connection::new(20);
+            let line = format!("NOOP {}\n.\r\nQUIT\r\n", "x".repeat(50));
+            let mut pieces = line.as_bytes().chunks(step);
+            let next = loop {
+                match connection.advance() {
+                    Next::NeedBytes => {
+                        connection.inbox().extend_from_slice(pieces.next().expect("an answer"));
+                    }
+                    next => break next,
+                }
+            };
+            assert_eq!(next, bare_lf(), "in pieces of {step}");
+        }
     }
 
     #[test]
