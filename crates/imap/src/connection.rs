@@ -405,7 +405,8 @@ impl Connection {
                     return Some(Event::NeedBytes);
                 }
                 match wire::literal::at_line_end(without_ending(end)) {
-                    Some(LiteralSpec { bytes, sync: false, .. }) => {
+                    // A line that is no command announces nothing.
+                    Some(LiteralSpec { bytes, sync: false, .. }) if *then != Event::LineTooLong => {
                         State::SkipLiteral { left: bytes, then: take(then) }
                     }
                     _ => State::Over { then: take(then) },

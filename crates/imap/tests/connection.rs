@@ -208,6 +208,18 @@ fn a_stranger_has_a_budget() {
 }
 
 #[test]
+fn a_long_line_that_is_no_command_announces_no_literal() {
+    let line = format!("a IDLE\r\n{}{{9+}}\r\nb NOOP\r\n", "y".repeat(500));
+    for pieces in [vec![line.as_bytes()], line.as_bytes().chunks(1).collect()] {
+        let events = Bench::play(true, &pieces).events;
+        let [Event::Command(_), Event::LineTooLong, Event::Command(next)] = &events[..] else {
+            panic!("{events:?}");
+        };
+        assert_eq!(next.tag, "b");
+    }
+}
+
+#[test]
 fn what_is_skipped_is_not_interpreted() {
     let text = |event: &Event| match event {
         Event::Bad(refusal) => format!("bad {:?}", refusal.tag.as_deref()),
