@@ -432,6 +432,11 @@ impl Connection {
             }
             return Some(Event::NeedBytes);
         };
+        if line.len() > self.line_bytes_max() {
+            let literal = wire::literal::at_line_end(without_ending(&line));
+            let refusal = Refusal::bad(None, "line is too long");
+            return self.end_with(literal, Event::AppendBad(refusal));
+        }
         let State::AfterMessage { message } = &self.state else { return None };
         match parse_next(&line, message) {
             Ok(AppendNext::End) => {
@@ -452,7 +457,7 @@ impl Connection {
     fn plain_line(&mut self) -> Option<Event> {
         if let Some(line) = self.take_line() {
             let length = without_ending(&line).len();
-            return Some(match length > self.line_bytes_max() {
+            return Some(match line.len() > self.line_bytes_max() {
                 true => Event::LineTooLong,
                 false => Event::Line(line.freeze().slice(..length)),
             });

@@ -220,6 +220,18 @@ fn a_long_line_that_is_no_command_announces_no_literal() {
 }
 
 #[test]
+fn a_long_line_behind_a_message_is_too_long_in_any_pieces() {
+    let line = format!("a APPEND INBOX {{2+}}\r\nxy{}\r\nb NOOP\r\n", " ".repeat(301));
+    for pieces in [vec![line.as_bytes()], line.as_bytes().chunks(1).collect()] {
+        let events = Bench::play(true, &pieces).events;
+        let [.., Event::AppendBad(refusal), Event::Command(next)] = &events[..] else {
+            panic!("{events:?}");
+        };
+        assert_eq!((refusal.text.as_str(), next.tag.as_str()), ("line is too long", "b"));
+    }
+}
+
+#[test]
 fn what_is_skipped_is_not_interpreted() {
     let text = |event: &Event| match event {
         Event::Bad(refusal) => format!("bad {:?}", refusal.tag.as_deref()),
