@@ -23,7 +23,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("storage", &["base", "mailbox"]),
     ("storage-files", &["base", "mailbox", "storage"]),
     ("account", &["base", "mailbox", "message", "storage"]),
-    ("imap", &["base", "wire", "message", "mailbox", "storage", "account", "auth"]),
+    ("index", &["base", "message", "mailbox", "storage"]),
+    ("imap", &["base", "wire", "message", "mailbox", "storage", "account", "index", "auth"]),
     ("lmtp", &["base", "message", "mailbox", "storage", "account", "auth"]),
     ("testkit", &["base", "wire"]),
 ];

@@ -138,6 +138,16 @@ impl Accounts {
         (all, known.idle.by_age.len(), known.idle.bytes)
     }
 
+    /// The accounts in memory and the head of each, for work in the background: it does not count as
+    /// use.
+    pub fn heads(&self) -> Vec<(AccountId, ModSeq)> {
+        let known = lock(&self.known);
+        let folds = known.slots.values().filter_map(|slot| lock(&slot.folds).upgrade());
+        let folds: Vec<_> = folds.collect();
+        drop(known);
+        folds.iter().map(|folds| (folds.id, folds.state().head())).collect()
+    }
+
     fn slot(&self, id: AccountId) -> Arc<Slot> {
         lock(&self.known).slots.entry(id).or_default().clone()
     }

@@ -29,6 +29,8 @@ pub struct Shared {
     pub limits: Limits,
     /// What an operator chooses.
     pub settings: Settings,
+    /// Tells which messages a search need not read, if there is one.
+    pub index: Option<Arc<index::Library>>,
     /// Counts connections.
     pub registry: Arc<dyn Registry>,
     /// Set for a graceful stop.

@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// Bring mail along from elsewhere; safe to run again
     #[command(subcommand)]
     Import(ImportCommand),
+    /// The index for searches in text; the server keeps it up to date by itself
+    #[command(subcommand)]
+    Index(IndexCommand),
     /// Verify every byte of the data, and salvage what is damaged
     Doctor(Doctor),
 }
@@ -184,6 +187,16 @@ pub(crate) enum ImportCommand {
         /// Print the report as JSON
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IndexCommand {
+    /// Throw the index away and build it again, whether or not a server runs
+    Rebuild {
+        /// Only of this account
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
     },
 }
 

@@ -83,12 +83,13 @@ fn counts(report: &MailboxReport) -> String {
 
 /// A bar for the mailbox at hand, on a terminal.
 #[derive(Default)]
-struct Bars {
+pub(crate) struct Bars {
     bar: Mutex<Option<(String, ProgressBar)>>,
 }
 
 impl Bars {
-    fn update(&self, value: &Value) {
+    /// What a progress line says.
+    pub(crate) fn update(&self, value: &Value) {
         if !std::io::stderr().is_terminal() {
             return;
         }

@@ -11,6 +11,7 @@ mod doctor;
 mod exit;
 mod import;
 mod import_command;
+mod index_command;
 mod logging;
 mod operation;
 mod password;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Config(command) => config(&cli.place, command),
         Command::Account(command) => account::run(&cli.place, command),
         Command::Import(command) => import_command::run(&cli.place, command),
+        Command::Index(command) => index_command::run(&cli.place, command),
         Command::Demo => demo::run(),
         Command::Doctor(flags) => doctor::run(&cli.place, flags),
     };

@@ -6,6 +6,7 @@
 pub mod admin;
 mod counter;
 pub mod directory;
+mod indexer;
 mod link;
 mod listener;
 mod lock;

@@ -49,6 +49,7 @@ pub enum OpenError {
 pub struct Node {
     settings: Settings,
     accounts: Arc<Accounts>,
+    index: Option<Arc<index::Library>>,
     directory: Arc<LiveDirectory>,
     authenticator: auth::Internal,
     system: Arc<System>,
@@ -64,6 +65,9 @@ impl Node {
             .map_err(|error| OpenError::Locked { path: data.clone(), error })?;
         let storage = engine(&settings)?;
         let system = Arc::new(System::current());
+        let index = settings
+            .search_index
+            .then(|| index::Library::new(Arc::clone(&storage), &settings.limits));
         let accounts = Accounts::new(storage, Arc::clone(&system) as _, settings.limits.clone());
         let directory =
             LiveDirectory::open(Arc::clone(&accounts), Arc::clone(&system) as _).await?;
@@ -74,7 +78,15 @@ impl Node {
         };
         let authenticator =
             auth::Internal::new(Arc::clone(&directory) as _, Arc::clone(&system) as _, &options)?;
-        Ok(Arc::new(Self { settings, accounts, directory, authenticator, system, _lock: lock }))
+        Ok(Arc::new(Self {
+            settings,
+            accounts,
+            index,
+            directory,
+            authenticator,
+            system,
+            _lock: lock,
+        }))
     }
 
     /// What it was opened with.
@@ -85,6 +97,11 @@ impl Node {
     /// The live accounts.
     pub fn accounts(&self) -> &Arc<Accounts> {
         &self.accounts
+    }
+
+    /// The text index, unless it is switched off.
+    pub fn index(&self) -> Option<&Arc<index::Library>> {
+        self.index.as_ref()
     }
 
     /// The directory of users.

@@ -13,7 +13,7 @@ use crate::link::{Link, LinkOptions, LmtpLink};
 use crate::listener::{Accepted, BindError, Listener};
 use crate::node::{Node, OpenError};
 use crate::tls::{self, Acceptor};
-use crate::{Settings, settings};
+use crate::{Settings, indexer, settings};
 
 /// How long a graceful stop waits for sessions to end their commands.
 const STOP_TIME: Duration = Duration::from_secs(5);
@@ -132,6 +132,16 @@ impl Server {
             let task = admin_all(listener, handler, Arc::clone(&shared), watcher, alive.clone());
             tokio::spawn(task);
         }
+        if let Some(index) = shared.node.index() {
+            let (stop, stopping) = watch::channel(false);
+            let mut phase = phase.subscribe();
+            tokio::spawn(async move {
+                let _ = phase.wait_for(|phase| *phase != Phase::Running).await;
+                stop.send_replace(true);
+            });
+            let (node, index) = (Arc::clone(&shared.node), Arc::clone(index));
+            indexer::start(node, index, stopping, alive.clone());
+        }
         if let Some(acceptor) = &acceptor {
             let watch = Arc::clone(acceptor.store()).watch(CERTIFICATE_INTERVAL);
             let mut phase = phase.subscribe();
@@ -198,6 +208,7 @@ fn imap_shared(node: &Node, counter: &Arc<Counter>) -> imap::Shared {
             },
             ..imap::Settings::default()
         },
+        index: node.index().cloned(),
         registry: Arc::new(Registry(Arc::clone(counter))),
         stop: imap::Stop::default(),
     }

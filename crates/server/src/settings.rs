@@ -26,6 +26,8 @@ pub struct Settings {
     pub retention: Duration,
     /// The size at which a log segment is closed and the next one begins, in bytes.
     pub segment_bytes_max: u64,
+    /// Whether searches in text use an index, and whether one is kept.
+    pub search_index: bool,
     /// Capabilities that are not offered.
     pub mask: Mask,
 }
@@ -78,6 +80,7 @@ impl Default for Settings {
             limits: Limits::default(),
             retention: Duration::from_secs(30 * 86_400),
             segment_bytes_max: 64 * 1024 * 1024,
+            search_index: true,
             mask: Mask::default(),
         }
     }

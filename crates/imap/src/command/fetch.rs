@@ -8,7 +8,6 @@
 
 mod fields;
 mod items;
-mod lines;
 mod plan;
 mod section;
 mod source;

@@ -49,7 +49,7 @@ impl Hand {
 /// Knows alice and bob, whose password is `secret`.
 pub struct Users;
 
-fn identity(name: &str) -> Option<Identity> {
+pub fn identity(name: &str) -> Option<Identity> {
     let number = match name {
         "alice" => 1,
         "bob" => 2,
@@ -180,8 +180,11 @@ impl Server {
             let account = identity(name).expect("a known user").account;
             block_on(accounts.create(account)).expect("memory has room");
         }
+        // Without an updater it stays empty, unless a test fills it.
+        let index = Some(index::Library::new(accounts.storage().clone(), &limits));
         let shared = Shared {
             accounts,
+            index,
             authenticator: Arc::new(Users),
             clock: clock.clone(),
             limits,

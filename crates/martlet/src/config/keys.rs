@@ -42,6 +42,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     },
     Section { name: "auth", doc: "Logging in." },
     Section { name: "storage", doc: "The log of each account." },
+    Section { name: "search", doc: "Searches in text." },
     Section { name: "log", doc: "What the server says about its work, on standard error." },
     Section {
         name: "capabilities",
@@ -236,6 +237,14 @@ pub(crate) const KEYS: &[Key] = &[
         "The size at which a segment of a log is closed and the next one begins."
     ),
     key!(
+        "search.index",
+        Kind::Bool,
+        Bool,
+        settings.search_index,
+        "Whether an index of each account's text is kept, below a third of the text's size, so that \
+         searches need not read every message. Without it they find the same."
+    ),
+    key!(
         "log.level",
         Kind::Word(&["error", "warn", "info", "debug", "trace"]),
         Text,
@@ -325,8 +334,7 @@ pub(crate) const KEYS: &[Key] = &[
         bad_commands_max,
         1,
         10_000,
-        "Commands that were not understood before the connection is closed: in a row, and before \
-         login in all."
+        "Commands that were not understood before the connection is closed."
     ),
     limit!(
         Duration,

@@ -2,10 +2,13 @@
 //! in a command when no server runs.
 
 mod account;
+mod index;
 
 use std::path::PathBuf;
 
 pub(crate) use account::{AccountLine, AccountPage, Names, find};
+
+pub(crate) use index::Rebuilt;
 
 use std::sync::Arc;
 
@@ -32,6 +35,7 @@ pub(crate) enum Request {
     AliasRemove { alias: String },
     AliasList,
     Names,
+    IndexRebuild { account: Option<String> },
     ImportMaildir { path: PathBuf, account: String },
     ImportMbox { path: PathBuf, account: String, mailbox: String },
 }
@@ -64,6 +68,9 @@ async fn run(node: &Arc<Node>, request: Request, progress: Progress) -> Result<V
         Request::AccountQuota { name, bytes } => account::set_quota(node, &name, bytes).await,
         Request::AliasAdd { alias, name } => account::add_alias(node, &name, &alias).await,
         Request::AliasRemove { alias } => account::remove_alias(node, &alias).await,
+        Request::IndexRebuild { account } => {
+            index::rebuild(node, account.as_deref(), progress).await
+        }
         Request::AliasList => account::list_aliases(node),
         Request::Names => account::names(node).await,
         Request::ImportMaildir { path, account } => {

@@ -348,28 +348,29 @@ pub fn summaries_are_disposable(subject: &mut dyn Subject) {
 pub fn cached_files_are_disposable(subject: &mut dyn Subject) {
     let storage = subject.storage();
     block_on(storage.create(account(1))).expect("created");
-    let read = |storage: &dyn Storage, ranges: &[std::ops::Range<u64>]| {
-        block_on(storage.cache_read(account(1), "a.idx", ranges.to_vec())).expect("no failure")
+    let read = |storage: &dyn Storage, ranges: &[(u64, u64)]| {
+        let ranges = ranges.iter().map(|&(start, end)| start..end).collect();
+        block_on(storage.cache_read(account(1), "a.idx", ranges)).expect("no failure")
     };
     assert_eq!(block_on(storage.cache_list(account(1))).expect("list"), Vec::<String>::new());
-    assert_eq!(read(&*storage, &[0..1]), None);
+    assert_eq!(read(&*storage, &[(0, 1)]), None);
     block_on(storage.cache_remove(account(1), "a.idx")).expect("nothing to remove");
     for bytes in [&b"first and longer"[..], b"second"] {
         let bytes = Bytes::from_static(bytes);
         block_on(storage.cache_write(account(1), "a.idx", bytes)).expect("written");
     }
-    if let Some(parts) = read(&*storage, &[0..6, 1..3, 6..6]) {
+    if let Some(parts) = read(&*storage, &[(0, 6), (1, 3), (6, 6)]) {
         assert_eq!(parts, [&b"second"[..], b"ec", b""]);
-        assert_eq!(read(&*storage, &[0..7]), None);
+        assert_eq!(read(&*storage, &[(0, 7)]), None);
         assert_eq!(block_on(storage.cache_list(account(1))).expect("list"), ["a.idx"]);
     }
     drop(storage);
     subject.lose_caches();
     let storage = subject.storage();
-    let parts = read(&*storage, &[0..6]);
+    let parts = read(&*storage, &[(0, 6)]);
     assert!(parts.is_none_or(|parts| parts == [&b"second"[..]]));
     block_on(storage.cache_remove(account(1), "a.idx")).expect("removed");
-    assert_eq!(read(&*storage, &[0..1]), None);
+    assert_eq!(read(&*storage, &[(0, 1)]), None);
 }
 
 /// Law 7: the same operations in two accounts, and neither sees the other.

@@ -66,9 +66,18 @@ pub(crate) async fn find(
                 progress.add(1);
                 found.add(&row);
             }
-            _ => undecided.push(row),
+            _ => match scan.verdict(cx, &row, None) {
+                Verdict::No => progress.add(1),
+                Verdict::Yes => {
+                    progress.add(1);
+                    found.add(&row);
+                }
+                _ => undecided.push(row),
+            },
         }
         if undecided.len() == BATCH {
+            // So many are worth asking the index for those that need not be read.
+            scan.narrow(cx).await;
             decide(cx, progress, &plan, (&mut scan, &mut found), &undecided).await?;
             undecided.clear();
         }
@@ -86,15 +95,13 @@ async fn decide(
     (scan, found): (&mut text::Scanner<'_>, &mut Found),
     rows: &[Row],
 ) -> Result<(), No> {
-    let view = &cx.mailbox.view;
     let summaries = if plan.asks_sent() { cx.live.summaries(rows).await } else { Vec::new() };
     let mut candidates = Vec::new();
     for (at, &row) in rows.iter().enumerate() {
         let summary = summaries.get(at).and_then(|summary| summary.as_ref().ok());
         let date = summary.and_then(|summary| summary.sort_keys().date);
         let sent = plan.asks_sent().then(|| date.map(base::DateTime::date));
-        let facts = Facts { row: &row, marks: view, sent, content: &[] };
-        match plan.verdict(&facts) {
+        match scan.verdict(cx, &row, sent) {
             Verdict::Yes => found.add(&row),
             Verdict::No | Verdict::NeedsSent => {}
             Verdict::NeedsContent => candidates.push(Candidate { row, sent }),

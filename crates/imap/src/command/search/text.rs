@@ -3,6 +3,7 @@
 use base::{Date, Limits};
 use bytes::Bytes;
 use futures_util::future::join_all;
+use index::Answers;
 use mailbox::Row;
 use mailbox::search::{Content, Facts, Plan, Verdict};
 use message::search::{Needle, Scan, Want};
@@ -27,6 +28,8 @@ pub(super) struct Scanner<'a> {
     plan: &'a Plan,
     wants: Vec<Want>,
     limits: &'a Limits,
+    /// What the index knows, once it was asked.
+    index: Option<Answers>,
     /// Of the message at hand: what is known, and what is needed.
     known: Vec<Option<bool>>,
     needed: Vec<bool>,
@@ -36,7 +39,41 @@ impl<'a> Scanner<'a> {
     pub(super) fn new(plan: &'a Plan, limits: &'a Limits) -> Self {
         let wants: Vec<Want> = plan.contents().iter().map(want).collect();
         let (known, needed) = (vec![None; wants.len()], vec![false; wants.len()]);
-        Self { plan, wants, limits, known, needed }
+        Self { plan, wants, limits, index: None, known, needed }
+    }
+
+    /// Asks the text index, if there is one; the first time only.
+    pub(super) async fn narrow(&mut self, cx: &Reading<'_>) {
+        if let Some(index) = &cx.shared.index
+            && self.index.is_none()
+            && !self.wants.is_empty()
+        {
+            self.index = Some(index.ask(cx.live.id(), &self.wants).await);
+        }
+    }
+
+    /// What is known of a message without reading it.
+    pub(super) fn verdict(
+        &mut self,
+        cx: &Reading<'_>,
+        row: &Row,
+        sent: Option<Option<Date>>,
+    ) -> Verdict {
+        self.recall(row);
+        let marks = &cx.mailbox.view;
+        self.plan.verdict(&Facts { row, marks, sent, content: &self.known })
+    }
+
+    /// Begins with a message: what the index excludes is known.
+    fn recall(&mut self, row: &Row) {
+        self.known.fill(None);
+        let Some(index) = &self.index else { return };
+        let Some(place) = index.place(row.email_id) else { return };
+        for (nth, known) in self.known.iter_mut().enumerate() {
+            if index.excludes_at(nth, place) {
+                *known = Some(false);
+            }
+        }
     }
 
     /// Which of `candidates` match; `found` gets them in order.
@@ -87,7 +124,7 @@ impl<'a> Scanner<'a> {
                 let (account, uid) = (cx.live.id(), candidate.row.uid);
                 tracing::error!(%account, %uid, why, "message cannot be searched");
                 self.known.fill(Some(false));
-                Ok(self.verdict(cx, candidate) == Verdict::Yes)
+                Ok(self.judge(cx, candidate) == Verdict::Yes)
             }
             Err(error) => Err(error.into()),
         }
@@ -100,9 +137,9 @@ impl<'a> Scanner<'a> {
         candidate: &Candidate,
         bytes: Option<&Bytes>,
     ) -> Result<bool, Error> {
-        self.known.fill(None);
+        self.recall(&candidate.row);
         for headers_only in [true, false] {
-            match self.verdict(cx, candidate) {
+            match self.judge(cx, candidate) {
                 Verdict::Yes => return Ok(true),
                 Verdict::No | Verdict::NeedsSent => return Ok(false),
                 Verdict::NeedsContent => {}
@@ -126,10 +163,10 @@ impl<'a> Scanner<'a> {
                 self.known[at] = Some(answer);
             }
         }
-        Ok(self.verdict(cx, candidate) == Verdict::Yes)
+        Ok(self.judge(cx, candidate) == Verdict::Yes)
     }
 
-    fn verdict(&self, cx: &Reading<'_>, candidate: &Candidate) -> Verdict {
+    fn judge(&self, cx: &Reading<'_>, candidate: &Candidate) -> Verdict {
         self.plan.verdict(&facts(cx, candidate, &self.known))
     }
 }

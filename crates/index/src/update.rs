@@ -1,0 +1,252 @@
+//! Building: what is new is read and written in batches, small segments become larger ones, and
+//! those of expunged messages shrink.
+
+use std::collections::HashSet;
+
+use base::{AccountId, EmailId};
+use mailbox::{Account, Position};
+use storage::{Error, Task};
+
+use crate::Library;
+use crate::build::{Builder, Whole, merge};
+use crate::gram::{Document, Extractor};
+use crate::shelf::{Catalogue, Shelf, opened};
+
+/// So many segments of about one size become one.
+const MERGED_AT_ONCE: usize = 4;
+/// Segments are merged up to so many documents, and so many bytes: what a merge holds in memory.
+const MERGED_DOCUMENTS_MAX: u32 = 32 * 1024;
+const MERGED_BYTES_MAX: u64 = 24 * 1024 * 1024;
+/// Messages that are read between two looks at the time.
+const STEP_MESSAGES: usize = 16;
+
+/// How far an update is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Messages indexed.
+    pub done: usize,
+    /// Messages that were not indexed when it began.
+    pub total: usize,
+}
+
+/// Called between the steps of an update, each some milliseconds of work: rests as long as it takes
+/// to keep within a budget. False ends the update; what it has read is kept.
+pub type Pause<'p> = dyn FnMut(Progress) -> Task<'static, bool> + Send + 'p;
+
+struct Message {
+    id: EmailId,
+    position: Position,
+}
+
+/// What there is to do.
+struct Survey {
+    missing: Vec<Message>,
+    /// Documents that a message of the account still has, as bits.
+    used: Vec<u64>,
+}
+
+impl Library {
+    /// Indexes what of `state` is missing, if that is at least `least` messages, and merges. Returns
+    /// how many messages were indexed.
+    pub async fn update(
+        &self,
+        account: AccountId,
+        state: &Account,
+        least: usize,
+        pause: &mut Pause<'_>,
+    ) -> Result<Progress, Error> {
+        let shelf = self.shelf(account);
+        let mut unreadable = shelf.writing.lock().await;
+        let catalogue = shelf.catalogue(&*self.storage, self.fingerprint).await?;
+        let missing = survey(&catalogue, state, &unreadable).missing;
+        let mut progress = Progress { done: 0, total: missing.len() };
+        if missing.len() >= least.max(1) {
+            let all = self.add_all(&shelf, missing, &mut unreadable, &mut progress, pause);
+            if !all.await? {
+                return Ok(progress);
+            }
+        }
+        loop {
+            let catalogue = shelf.catalogue(&*self.storage, self.fingerprint).await?;
+            let used = survey(&catalogue, state, &unreadable).used;
+            let Some(chosen) = choose(&catalogue, &used) else { return Ok(progress) };
+            self.merge(&shelf, &catalogue, &chosen, &used).await?;
+            if !pause(progress).await {
+                return Ok(progress);
+            }
+        }
+    }
+
+    /// Drops the index of an account; searches scan until it is built again.
+    pub async fn clear(&self, account: AccountId) -> Result<(), Error> {
+        let shelf = self.shelf(account);
+        let mut unreadable = shelf.writing.lock().await;
+        unreadable.clear();
+        let catalogue = shelf.catalogue(&*self.storage, self.fingerprint).await?;
+        let names: Vec<String> =
+            catalogue.segments.iter().map(|segment| segment.name.clone()).collect();
+        shelf.change(&names, Vec::new()).await;
+        for name in names {
+            self.storage.cache_remove(account, &name).await?;
+        }
+        Ok(())
+    }
+
+    /// False: it was told to end.
+    async fn add_all(
+        &self,
+        shelf: &Shelf,
+        missing: Vec<Message>,
+        unreadable: &mut HashSet<EmailId>,
+        progress: &mut Progress,
+        pause: &mut Pause<'_>,
+    ) -> Result<bool, Error> {
+        let mut extractor = Extractor::new();
+        let mut builder = Builder::default();
+        for step in missing.chunks(STEP_MESSAGES) {
+            for message in step {
+                let read;
+                (read, extractor) = self.read(shelf.account, message.position, extractor).await;
+                match read {
+                    Ok(document) => builder.add(message.id, &document),
+                    Err(Error::Damaged(why)) => {
+                        let account = shelf.account;
+                        tracing::warn!(%account, id = %message.id, why, "message not indexed");
+                        unreadable.insert(message.id);
+                    }
+                    Err(error) => return Err(error),
+                }
+                progress.done += 1;
+                if builder.is_full() {
+                    self.write(shelf, std::mem::take(&mut builder)).await?;
+                }
+            }
+            if !pause(*progress).await {
+                self.write(shelf, builder).await?;
+                return Ok(false);
+            }
+        }
+        self.write(shelf, builder).await?;
+        Ok(true)
+    }
+
+    async fn read(
+        &self,
+        account: AccountId,
+        at: Position,
+        extractor: Extractor,
+    ) -> (Result<Document, Error>, Extractor) {
+        let mut reader = extractor.read(&self.limits);
+        let fed = async {
+            let mut message = self.storage.open(account, at).await?;
+            // To the end, because what is damaged is known only there.
+            while let Some(bytes) = message.next().await? {
+                reader.feed(&bytes);
+            }
+            Ok(())
+        }
+        .await;
+        let mut extractor = reader.finish();
+        let document = extractor.document();
+        (fed.map(|()| document), extractor)
+    }
+
+    async fn write(&self, shelf: &Shelf, builder: Builder) -> Result<(), Error> {
+        if builder.is_empty() {
+            return Ok(());
+        }
+        let catalogue = shelf.catalogue(&*self.storage, self.fingerprint).await?;
+        let name = catalogue.next_name();
+        let bytes = builder.finish(self.fingerprint);
+        self.storage.cache_write(shelf.account, &name, bytes.clone()).await?;
+        let new = opened(name, &bytes, self.fingerprint);
+        shelf.change(&[], new.into_iter().collect()).await;
+        Ok(())
+    }
+
+    async fn merge(
+        &self,
+        shelf: &Shelf,
+        catalogue: &Catalogue,
+        chosen: &[usize],
+        used: &[u64],
+    ) -> Result<(), Error> {
+        let segments: Vec<_> = chosen.iter().map(|&nth| &catalogue.segments[nth]).collect();
+        let mut wholes = Vec::new();
+        for segment in &segments {
+            let range = 0..segment.head.file_bytes();
+            let read = self.storage.cache_read(shelf.account, &segment.name, vec![range]).await?;
+            let bytes = read.and_then(|mut parts| parts.pop());
+            match bytes.and_then(|bytes| Whole::decode(bytes, self.fingerprint)) {
+                Some(whole) => wholes.push(whole),
+                None => {
+                    self.drop_segment(shelf, segment).await;
+                    return Ok(());
+                }
+            }
+        }
+        let keeps = |nth: usize, doc: u32| {
+            segments.get(nth).is_some_and(|segment| is_set(used, segment.base + doc))
+        };
+        let merged = merge(&wholes, self.fingerprint, keeps);
+        drop(wholes);
+        let name = catalogue.next_name();
+        let mut new = None;
+        if let Some(bytes) = merged {
+            self.storage.cache_write(shelf.account, &name, bytes.clone()).await?;
+            new = opened(name, &bytes, self.fingerprint);
+        }
+        let names: Vec<String> = segments.iter().map(|segment| segment.name.clone()).collect();
+        shelf.change(&names, new.into_iter().collect()).await;
+        for name in names {
+            self.storage.cache_remove(shelf.account, &name).await?;
+        }
+        Ok(())
+    }
+}
+
+fn survey(catalogue: &Catalogue, state: &Account, unreadable: &HashSet<EmailId>) -> Survey {
+    let mut survey = Survey { missing: Vec::new(), used: vec![0; catalogue.words()] };
+    let mut seen = HashSet::new();
+    for row in state.mailboxes().flat_map(|info| info.mailbox.rows()) {
+        match catalogue.ids.find(row.email_id) {
+            Some(doc) => survey.used[(doc / 64) as usize] |= 1 << (doc % 64),
+            None if unreadable.contains(&row.email_id) || !seen.insert(row.email_id) => {}
+            None => survey.missing.push(Message { id: row.email_id, position: row.position }),
+        }
+    }
+    survey
+}
+
+fn is_set(bits: &[u64], at: u32) -> bool {
+    bits.get((at / 64) as usize).is_some_and(|word| word >> (at % 64) & 1 == 1)
+}
+
+/// The segments to be merged next: one that is mostly unused, or some of about one size.
+fn choose(catalogue: &Catalogue, used: &[u64]) -> Option<Vec<usize>> {
+    let mut tiers: [Vec<usize>; 16] = Default::default();
+    for (nth, segment) in catalogue.segments.iter().enumerate() {
+        let documents = segment.head.documents;
+        let in_use = (segment.base..segment.base + documents).filter(|&doc| is_set(used, doc));
+        if in_use.count() < documents.div_ceil(2) as usize {
+            return Some(vec![nth]);
+        }
+        // A tier is four times as large as the one below.
+        let tier = (documents.max(64).ilog2() / 2) as usize;
+        if let Some(tier) = tiers.get_mut(tier) {
+            tier.push(nth);
+        }
+    }
+    tiers.into_iter().find_map(|tier| {
+        let (mut documents, mut bytes) = (0, 0);
+        let fits = |&&nth: &&usize| {
+            let head = &catalogue.segments[nth].head;
+            documents += head.documents;
+            bytes += head.file_bytes();
+            documents <= MERGED_DOCUMENTS_MAX && bytes <= MERGED_BYTES_MAX
+        };
+        let chosen: Vec<usize> =
+            tier.iter().take_while(fits).take(MERGED_AT_ONCE).copied().collect();
+        (chosen.len() == MERGED_AT_ONCE).then_some(chosen)
+    })
+}

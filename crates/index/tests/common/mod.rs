@@ -1,0 +1,129 @@
+//! An account with messages, and its index.
+#![allow(dead_code, clippy::unwrap_used, reason = "tests; not every one uses all")]
+
+use std::sync::Arc;
+
+use base::{AccountId, EmailId, Limits};
+use bytes::Bytes;
+use index::{Answers, Library, Progress};
+use mailbox::Account;
+use message::search::{Want, scan};
+use storage::conformance::{account, appended, batch, block_on, commit, inbox, inbox_id, stage};
+use storage::{Memory, Storage};
+
+pub(crate) struct World {
+    pub(crate) storage: Arc<Memory>,
+    pub(crate) state: Account,
+    pub(crate) messages: Vec<(EmailId, Vec<u8>)>,
+    first_uid: u32,
+    next_uid: u32,
+}
+
+pub(crate) fn id() -> AccountId {
+    account(1)
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let storage = Arc::new(Memory::new());
+        block_on(storage.create(id())).unwrap();
+        let mut world = Self {
+            storage,
+            state: Account::default(),
+            messages: Vec::new(),
+            first_uid: 1,
+            next_uid: 1,
+        };
+        world.commit(vec![inbox()], Vec::new());
+        world
+    }
+
+    fn commit(&mut self, records: Vec<mailbox::Record>, staged: Vec<storage::Staged>) {
+        let head = self.state.head();
+        for entry in commit(&*self.storage, id(), head, batch(records, staged)).unwrap() {
+            self.state.apply(entry.at, &entry.record).unwrap();
+        }
+    }
+
+    pub(crate) fn append(&mut self, messages: impl IntoIterator<Item = Vec<u8>>) {
+        let mut all = Vec::new();
+        for message in messages {
+            let staged = stage(&*self.storage, id(), &message).unwrap();
+            self.messages.push((staged.email_id(), message));
+            all.push(staged);
+        }
+        let record = appended(self.next_uid, &all);
+        self.next_uid += all.len() as u32;
+        self.commit(vec![record], all);
+    }
+
+    pub(crate) fn expunge(&mut self, count: u32) {
+        let uid = |n| base::Uid::new(n).unwrap();
+        let uids = base::UidSet::range(uid(self.first_uid), uid(self.first_uid + count - 1));
+        self.commit(vec![mailbox::Record::Expunged { mailbox: inbox_id(), uids }], Vec::new());
+        self.first_uid += count;
+        self.messages.drain(..count as usize);
+    }
+
+    /// As after a start: nothing is in memory.
+    pub(crate) fn library(&self) -> Arc<Library> {
+        Library::new(Arc::clone(&self.storage) as _, &Limits::default())
+    }
+
+    pub(crate) fn update(&self, library: &Library) -> Progress {
+        let mut go_on = |_| -> storage::Task<'static, bool> { Box::pin(std::future::ready(true)) };
+        block_on(library.update(id(), &self.state, 1, &mut go_on)).unwrap()
+    }
+
+    pub(crate) fn ask(&self, library: &Library, want: &Want) -> Answers {
+        block_on(library.ask(id(), std::slice::from_ref(want)))
+    }
+
+    /// How many messages match, and how many would be scanned. Fails if the index hides one.
+    pub(crate) fn check(&self, library: &Library, want: &Want) -> (usize, usize) {
+        let answers = self.ask(library, want);
+        let (mut matching, mut scanned) = (0, 0);
+        for (id, message) in &self.messages {
+            let matches = scan(message, vec![want.clone()])[0];
+            let excluded = answers.excludes(0, *id);
+            assert!(
+                !(matches && excluded),
+                "{want:?} is hidden in {:?}",
+                String::from_utf8_lossy(message)
+            );
+            matching += usize::from(matches);
+            scanned += usize::from(!excluded);
+        }
+        (matching, scanned)
+    }
+
+    pub(crate) fn files(&self) -> Vec<(String, Bytes)> {
+        let names = block_on(self.storage.cache_list(id())).unwrap();
+        let read = |name: String| {
+            let bytes = self.whole(&name);
+            (name, bytes)
+        };
+        names.into_iter().map(read).collect()
+    }
+
+    fn whole(&self, name: &str) -> Bytes {
+        // Memory tells no lengths: the longest prefix that can be read is the file.
+        let can = |end: u64| {
+            let part = block_on(self.storage.cache_read(id(), name, Vec::from([0..end]))).unwrap();
+            part.map(|mut parts| parts.remove(0))
+        };
+        let (mut low, mut high) = (0, 1u64 << 32);
+        while low + 1 < high {
+            let middle = (low + high) / 2;
+            match can(middle) {
+                Some(_) => low = middle,
+                None => high = middle,
+            }
+        }
+        can(low).unwrap_or_default()
+    }
+
+    pub(crate) fn overwrite(&self, name: &str, bytes: Bytes) {
+        block_on(self.storage.cache_write(id(), name, bytes)).unwrap();
+    }
+}

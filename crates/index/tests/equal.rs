@@ -1,0 +1,214 @@
+//! The answers are the same with the index on, off, half built, and after any damage to its files.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use base64::Engine;
+use bytes::Bytes;
+use common::World;
+use message::search::{Needle, Want};
+use proptest::prelude::*;
+use storage::Storage;
+
+/// Letters that fold, combine, or take many bytes; few of each, so that patterns are found.
+const LETTERS: [&str; 24] = [
+    "a",
+    "b",
+    "A",
+    " ",
+    "ß",
+    "ẞ",
+    "é",
+    "e\u{301}",
+    "İ",
+    "ﬁ",
+    "日",
+    "本",
+    "語",
+    "ก",
+    "ำ",
+    "น้",
+    "ö",
+    "O",
+    "я",
+    "Я",
+    "😀",
+    "👩‍👩‍👧",
+    "ｆ",
+    "\r\n",
+];
+
+fn letters(most: usize) -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(&LETTERS[..]), 0..most)
+        .prop_map(|letters| letters.concat())
+}
+
+fn quoted_printable(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        out.push_str(&format!("={byte:02X}"));
+        if at % 20 == 19 {
+            out.push_str("=\r\n");
+        }
+    }
+    out
+}
+
+/// A part's fields and body.
+fn part(text: &str, encoding: usize, charset: usize) -> String {
+    let (charset, bytes) = match charset {
+        0 => ("utf-8", text.as_bytes().to_vec()),
+        1 => ("utf-16le", text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        2 => ("iso-8859-1", text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect()),
+        3 => ("x-unknown", text.as_bytes().to_vec()),
+        _ => ("us-ascii", text.as_bytes().to_vec()),
+    };
+    let (name, body) = match encoding {
+        0 => ("quoted-printable", quoted_printable(&bytes)),
+        1 => {
+            let line = base64::engine::general_purpose::STANDARD.encode(&bytes);
+            let lines = line.as_bytes().chunks(17).map(String::from_utf8_lossy);
+            ("base64", lines.collect::<Vec<_>>().join("\r\n"))
+        }
+        _ => ("8bit", String::from_utf8_lossy(&bytes).into_owned()),
+    };
+    format!(
+        "Content-Type: text/plain; charset={charset}; name*=utf-8''{}\r\n\
+         Content-Transfer-Encoding: {name}\r\n\r\n{body}",
+        text.bytes().take(8).map(|byte| format!("%{byte:02X}")).collect::<String>(),
+    )
+}
+
+fn message() -> impl Strategy<Value = Vec<u8>> {
+    (letters(6), letters(6), letters(12), letters(30), 0usize..3, 0usize..5, 0usize..4).prop_map(
+        |(from, subject, first, second, encoding, charset, shape)| {
+            let word = base64::engine::general_purpose::STANDARD.encode(&subject);
+            let header = format!(
+                "From: {} <a@b>\r\nSubject: x =?utf-8?b?{word}?=\r\n y\r\nX-{}: {}\r\n",
+                from.replace("\r\n", " "),
+                first.len(),
+                first.replace("\r\n", "\r\n "),
+            );
+            let (a, b) = (part(&first, encoding, charset), part(&second, charset % 3, encoding));
+            let text = match shape {
+                0 => format!("{header}{a}"),
+                1 => format!(
+                    "{header}Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\n{a}\r\n--q\r\n\
+                     {b}\r\n--q--\r\n"
+                ),
+                2 => format!("{header}Content-Type: message/rfc822\r\n\r\n{header}{b}"),
+                _ => format!("{header}\r\n{second}"),
+            };
+            text.into_bytes()
+        },
+    )
+}
+
+fn want() -> impl Strategy<Value = Want> {
+    let text = prop_oneof![
+        4 => letters(4),
+        1 => "[ -~]{0,3}",
+        1 => prop::sample::select(&["=?utf-8", "x", "a@b", "text/plain", "\0", "名"][..])
+            .prop_map(str::to_owned),
+    ];
+    (text, 0usize..7).prop_map(|(text, kind)| {
+        let needle = Needle::new(&text);
+        let field = |field: &str| Want::Header { field: field.to_owned(), needle: needle.clone() };
+        match kind {
+            0 | 1 => Want::Body(needle),
+            2 | 3 => Want::Text(needle),
+            4 => field("SUBJECT"),
+            5 => field("From"),
+            _ => field("x-3"),
+        }
+    })
+}
+
+/// What happens to the index between two questions.
+#[derive(Clone, Debug)]
+enum Event {
+    Append(Vec<Vec<u8>>),
+    Update,
+    Restart,
+    Flip(usize, usize, u8),
+    Cut(usize, usize),
+    Lose(usize),
+    Litter,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        3 => prop::collection::vec(message(), 1..6).prop_map(Event::Append),
+        3 => Just(Event::Update),
+        1 => Just(Event::Restart),
+        3 => (any::<usize>(), any::<usize>(), 1u8..=255).prop_map(|(f, at, x)| Event::Flip(f, at, x)),
+        1 => (any::<usize>(), any::<usize>()).prop_map(|(file, at)| Event::Cut(file, at)),
+        1 => any::<usize>().prop_map(Event::Lose),
+        1 => Just(Event::Litter),
+    ]
+}
+
+fn damage(world: &World, event: &Event) {
+    let files = world.files();
+    let pick = |n: usize| files.get(n % files.len().max(1));
+    match *event {
+        Event::Flip(file, at, bits) => {
+            if let Some((name, bytes)) = pick(file).filter(|(_, bytes)| !bytes.is_empty()) {
+                let mut bytes = bytes.to_vec();
+                let at = at % bytes.len();
+                bytes[at] ^= bits;
+                world.overwrite(name, bytes.into());
+            }
+        }
+        Event::Cut(file, at) => {
+            if let Some((name, bytes)) = pick(file) {
+                world.overwrite(name, bytes.slice(..at % bytes.len().max(1)));
+            }
+        }
+        Event::Lose(file) => {
+            if let Some((name, _)) = pick(file) {
+                let lost = world.storage.cache_remove(common::id(), name);
+                storage::conformance::block_on(lost).unwrap();
+            }
+        }
+        Event::Litter => {
+            world.overwrite("00000000000000ff.seg", Bytes::from_static(b"martsrch"));
+            world.overwrite("other", Bytes::new());
+        }
+        Event::Append(_) | Event::Update | Event::Restart => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(160))]
+    #[test]
+    fn whatever_happens_to_the_index(
+        messages in prop::collection::vec(message(), 1..12),
+        events in prop::collection::vec(event(), 1..12),
+        wants in prop::collection::vec(want(), 1..8),
+    ) {
+        let mut world = World::new();
+        let mut library = world.library();
+        world.append(messages);
+        for event in events {
+            match event {
+                Event::Append(messages) => world.append(messages),
+                Event::Update => drop(world.update(&library)),
+                Event::Restart => library = world.library(),
+                other => damage(&world, &other),
+            }
+            for want in &wants {
+                world.check(&library, want);
+            }
+        }
+        // What was dropped comes back.
+        let library = world.library();
+        for want in &wants {
+            world.check(&library, want);
+        }
+        world.update(&library);
+        for want in &wants {
+            world.check(&library, want);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The index does what it is for: it narrows, it stays small, and it forgets what is gone.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::World;
+use message::search::{Needle, Want};
+use testkit::mail;
+
+fn body(text: &str) -> Want {
+    Want::Body(Needle::new(text))
+}
+
+fn marked(seed: u64, word: &str) -> Vec<u8> {
+    let mut message = mail::message(seed);
+    let end = message.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+    if message[..end].windows(9).any(|w| w == b"multipart") {
+        message = format!("Subject: {seed}\r\n\r\n").into_bytes();
+    }
+    message.extend_from_slice(word.as_bytes());
+    message
+}
+
+fn full(count: u64) -> World {
+    let mut world = World::new();
+    world.append((0..count).map(mail::message));
+    world.append((0..3).map(|n| marked(10_000 + n, "Zyzzyva und 日本語のメール")));
+    world
+}
+
+#[test]
+fn rare_words_are_scanned_alone() {
+    let world = full(500);
+    let library = world.library();
+    assert_eq!(world.check(&library, &body("zyzzyva")), (3, 503), "nothing is indexed");
+    let progress = world.update(&library);
+    assert_eq!((progress.done, progress.total), (503, 503));
+    for (want, found, scanned) in [
+        (body("zyzzyva"), 3, 3),
+        (body("ZYZ"), 3, 3),
+        (body("zy"), 3, 3),
+        (body("メール"), 3, 3),
+        (body("日"), 3, 3),
+        (body("nowhere"), 0, 0),
+        (Want::Text(Needle::new("zyzzyva")), 3, 3),
+        (Want::Header { field: "SUBJECT".into(), needle: Needle::new("zyzzyva") }, 0, 0),
+        (Want::Header { field: "X-Other".into(), needle: Needle::new("zyzzyva") }, 0, 0),
+        (Want::Header { field: "From".into(), needle: Needle::new("") }, 500, 503),
+    ] {
+        let (matching, candidates) = world.check(&library, &want);
+        assert!(matching >= found && candidates <= scanned.max(matching), "{want:?}");
+    }
+    let from = Want::Header { field: "From".into(), needle: Needle::new("lovelace") };
+    let (matching, candidates) = world.check(&library, &from);
+    assert!(matching > 20 && candidates == matching, "{matching} {candidates}");
+    // What comes later is scanned until it is indexed.
+    let mut world = world;
+    world.append([marked(1, "quokka")]);
+    assert_eq!(world.check(&library, &body("quokka")), (1, 1));
+    world.update(&library);
+    assert_eq!(world.check(&library, &body("quokka")), (1, 1));
+    assert_eq!(world.check(&library, &body("zyzzyva")), (3, 3));
+}
+
+#[test]
+fn stays_below_its_share_of_the_text() {
+    let world = full(2000);
+    let library = world.library();
+    world.update(&library);
+    let files: usize = world.files().iter().map(|(_, bytes)| bytes.len()).sum();
+    let text: usize = world.messages.iter().map(|(_, message)| message.len()).sum();
+    println!("{files} bytes for {text}: {} %", files * 100 / text);
+    assert!(files * 100 <= text * 30, "{files} bytes for {text}");
+}
+
+#[test]
+fn small_segments_become_large_ones_and_the_dead_leave() {
+    let mut world = World::new();
+    let library = world.library();
+    for batch in 0..20u64 {
+        world.append((0..30).map(|n| mail::message(batch * 30 + n)));
+        world.update(&library);
+    }
+    assert!(world.files().len() <= 6, "{} files", world.files().len());
+    for word in ["invoice", "garden", "nothing"] {
+        world.check(&library, &body(word));
+    }
+    let before: usize = world.files().iter().map(|(_, bytes)| bytes.len()).sum();
+    world.expunge(550);
+    world.update(&library);
+    let after: usize = world.files().iter().map(|(_, bytes)| bytes.len()).sum();
+    assert!(after * 3 < before, "{before} {after}");
+    world.check(&library, &body("invoice"));
+    world.check(&world.library(), &body("invoice"));
+    world.expunge(50);
+    world.update(&library);
+    assert_eq!(world.files(), []);
+}
+
+#[test]
+fn an_update_can_be_ended() {
+    let world = full(200);
+    let library = world.library();
+    let mut steps = 0;
+    let mut twice = |_| -> storage::Task<'static, bool> {
+        steps += 1;
+        Box::pin(std::future::ready(steps < 2))
+    };
+    let update = library.update(common::id(), &world.state, 1, &mut twice);
+    let progress = storage::conformance::block_on(update).unwrap();
+    assert!(progress.done > 0 && progress.done < progress.total);
+    let rest = world.update(&library);
+    assert_eq!(rest.total, progress.total - progress.done);
+    assert_eq!(world.update(&library).total, 0);
+}
