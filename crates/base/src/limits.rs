@@ -23,7 +23,8 @@ pub struct Limits {
     /// Commands of one client that run in a row, without waiting for it, before others get their
     /// turn. What is not read yet waits in the socket: one read is all that is ever held.
     pub pipelined_commands_max: usize,
-    /// Commands that were not understood before the connection is closed.
+    /// Commands that were not understood before the connection is closed: in all before login, and
+    /// in a row, without one that was, after it.
     pub bad_commands_max: usize,
     /// Time to log in, from the connection's first byte. Slow hands at `openssl s_client` fit.
     pub login_time: Duration,

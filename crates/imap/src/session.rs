@@ -371,6 +371,11 @@ impl<T: Transport> Driver<T> {
         match (condition, &self.session) {
             // Guessing passwords ends like talking nonsense.
             (Condition::Bad, _) | (Condition::No, Session::NotAuthenticated) => self.count_bad(),
+            // A connection lives for weeks: only nonsense in a row is a client that has lost its way.
+            (Condition::Ok, Session::Authenticated { .. } | Session::Selected { .. }) => {
+                self.bad_commands = 0;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

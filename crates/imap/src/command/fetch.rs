@@ -8,6 +8,7 @@
 
 mod fields;
 mod items;
+mod lines;
 mod plan;
 mod section;
 mod source;

@@ -334,7 +334,8 @@ pub(crate) const KEYS: &[Key] = &[
         bad_commands_max,
         1,
         10_000,
-        "Commands that were not understood before the connection is closed."
+        "Commands that were not understood before the connection is closed: in a row, and before \
+         login in all."
     ),
     limit!(
         Duration,

@@ -64,7 +64,7 @@ impl<'a> Plan<'a> {
         self.items.iter().any(|item| match item {
             FetchItem::Binary { path, .. } | FetchItem::BinarySize(path) => {
                 let piece = section::decoded(path, summary.root(), u64::MAX);
-                matches!(piece, Piece::Decoded(_, TransferEncoding::Unknown))
+                matches!(piece, Piece::Decoded { encoding: TransferEncoding::Unknown, .. })
             }
             _ => false,
         })

@@ -25,7 +25,14 @@ pub(super) enum Piece<'a> {
         names: &'a [Bytes],
     },
     /// A part's body without its transfer encoding.
-    Decoded(Range<u64>, TransferEncoding),
+    Decoded {
+        /// The body.
+        range: Range<u64>,
+        /// Its encoding.
+        encoding: TransferEncoding,
+        /// It is text, whose lines have to end with CRLF (RFC 9051 §7.5.2).
+        text: bool,
+    },
 }
 
 /// The section of a message of `size` octets.
@@ -55,9 +62,12 @@ pub(super) fn decoded<'a>(path: &[NonZeroU32], root: &Part, size: u64) -> Piece<
     }
     match locate(root, path, Kind::Whole) {
         None => Piece::Missing,
-        Some(found) if found.encoding == TransferEncoding::Identity => {
-            Piece::Range(found.start..found.end)
+        Some(found) => {
+            let (range, text) = (found.start..found.end, found.part.media_type.0 == "text");
+            match (found.encoding, text) {
+                (TransferEncoding::Identity, false) => Piece::Range(range),
+                (encoding, text) => Piece::Decoded { range, encoding, text },
+            }
         }
-        Some(found) => Piece::Decoded(found.start..found.end, found.encoding),
     }
 }

@@ -10,6 +10,7 @@ use wire::response::fetch::literal_header;
 use wire::value::Partial;
 
 use super::fields::FieldFilter;
+use super::lines::Lines;
 use super::section::Piece;
 use super::{GROUP_BYTES, Message};
 use crate::context::Selected;
@@ -19,6 +20,8 @@ use crate::error::No;
 enum Filter<'a> {
     Fields(FieldFilter<'a>),
     Decoder(Decoder),
+    /// Of text.
+    TextDecoder(Decoder, Lines),
 }
 
 impl Filter<'_> {
@@ -27,6 +30,11 @@ impl Filter<'_> {
             Self::Fields(filter) => filter.feed(bytes, out),
             // A tolerant decoder never fails.
             Self::Decoder(decoder) => drop(decoder.feed(bytes, out)),
+            Self::TextDecoder(decoder, lines) => {
+                let mut decoded = Vec::new();
+                let _ = decoder.feed(bytes, &mut decoded);
+                lines.feed(&decoded, out);
+            }
         }
     }
 
@@ -34,6 +42,11 @@ impl Filter<'_> {
         match self {
             Self::Fields(filter) => filter.finish(out),
             Self::Decoder(decoder) => drop(decoder.finish(out)),
+            Self::TextDecoder(decoder, lines) => {
+                let mut decoded = Vec::new();
+                let _ = decoder.finish(&mut decoded);
+                lines.feed(&decoded, out);
+            }
         }
     }
 }
@@ -42,7 +55,12 @@ impl<'a> Piece<'a> {
     fn filter(&self) -> Option<Filter<'a>> {
         match self {
             Piece::Fields { not, names, .. } => Some(Filter::Fields(FieldFilter::new(names, *not))),
-            Piece::Decoded(_, encoding) => Some(Filter::Decoder(Decoder::new(*encoding))),
+            Piece::Decoded { encoding, text: false, .. } => {
+                Some(Filter::Decoder(Decoder::new(*encoding)))
+            }
+            Piece::Decoded { encoding, text: true, .. } => {
+                Some(Filter::TextDecoder(Decoder::new(*encoding), Lines::default()))
+            }
             Piece::Missing | Piece::Range(_) => None,
         }
     }
@@ -51,7 +69,7 @@ impl<'a> Piece<'a> {
     fn range(&self, size: u64) -> (u64, u64) {
         let range = match self {
             Piece::Missing => return (0, 0),
-            Piece::Range(range) | Piece::Decoded(range, _) => range,
+            Piece::Range(range) | Piece::Decoded { range, .. } => range,
             Piece::Fields { header, .. } => header,
         };
         let start = range.start.min(size);
