@@ -20,6 +20,8 @@ use crate::{Shared, failed};
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// No size hint makes more than this be reserved: it is the client's word.
 const RESERVE_BYTES_MAX: u64 = 64 * 1024;
+/// When too much waits in memory, messages with more octets are large ones.
+const CROWDED_BYTES: usize = 16 * 1024;
 /// Octets of a large message: what a position can tell.
 const LARGE_OCTETS_MAX: u64 = 0xf000_0000;
 
@@ -28,9 +30,29 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 /// What [`Staged::body`] holds.
 pub(crate) enum Body {
     /// A frame whose header is not filled in yet.
-    Small { frame: Vec<u8>, encoding: Encoding, payload_crc: u32 },
+    Small { frame: Vec<u8>, encoding: Encoding, payload_crc: u32, _held: Held },
     /// A file that has no number yet.
     Large(LargeFile),
+}
+
+/// Counts a small message among those that wait in memory.
+pub(crate) struct Held {
+    all: Arc<AtomicU64>,
+    bytes: u64,
+}
+
+impl Held {
+    fn new(all: &Arc<AtomicU64>, bytes: usize) -> Self {
+        let bytes = bytes as u64;
+        all.fetch_add(bytes, Ordering::Relaxed);
+        Self { all: all.clone(), bytes }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Body {
@@ -111,13 +133,22 @@ pub(crate) struct Receiver {
     log: Arc<Log>,
     buffer: Vec<u8>,
     large: Option<Large>,
+    /// Above it the message becomes a large one.
+    small_max: usize,
     broken: bool,
 }
 
 impl Receiver {
     pub(crate) fn new(log: Arc<Log>, size_hint: Option<u64>) -> Self {
         let reserve = size_hint.unwrap_or(0).min(RESERVE_BYTES_MAX) as usize;
-        Self { log, buffer: Vec::with_capacity(reserve), large: None, broken: false }
+        let options = &log.shared.options;
+        let crowded = log.shared.staged.load(Ordering::Relaxed) > options.staged_bytes_max;
+        let small_max = match crowded {
+            true => options.large_bytes.min(CROWDED_BYTES),
+            false => options.large_bytes,
+        };
+        let buffer = Vec::with_capacity(reserve);
+        Self { log, buffer, large: None, small_max, broken: false }
     }
 
     /// Writes the buffer's whole blocks to the large file.
@@ -142,14 +173,13 @@ impl Receiver {
 
 impl Incoming for Receiver {
     fn write<'a>(&'a mut self, mut bytes: &'a [u8]) -> Task<'a, Result<(), Error>> {
-        let options = &self.log.shared.options;
-        let (large_bytes, block_bytes) = (options.large_bytes, options.block_bytes as usize);
+        let block_bytes = self.log.shared.options.block_bytes as usize;
         Box::pin(async move {
             if self.broken {
                 return Err(Error::Failed("an earlier write failed".into()));
             }
             while !bytes.is_empty() {
-                let most = if self.large.is_some() { block_bytes } else { large_bytes };
+                let most = if self.large.is_some() { block_bytes } else { self.small_max };
                 let count = bytes.len().min((most + 1).saturating_sub(self.buffer.len()));
                 self.buffer.extend_from_slice(&bytes[..count]);
                 bytes = &bytes[count..];
@@ -162,7 +192,7 @@ impl Incoming for Receiver {
     }
 
     fn finish(self: Box<Self>) -> Task<'static, Result<Staged, Error>> {
-        let Self { log, buffer, large, broken } = *self;
+        let Self { log, buffer, large, broken, .. } = *self;
         if broken {
             let error = Error::Failed("an earlier write failed".into());
             return Box::pin(std::future::ready(Err(error)));
@@ -170,19 +200,20 @@ impl Incoming for Receiver {
         let shared = log.shared.clone();
         match large {
             None if buffer.len() <= INLINE_BYTES_MAX => {
-                Box::pin(std::future::ready(Ok(stage(&buffer, &log.shared.codec))))
+                Box::pin(std::future::ready(Ok(stage(&buffer, &log.shared))))
             }
-            None => shared.pool.run(move || Ok(stage(&buffer, &log.shared.codec))),
+            None => shared.pool.run(move || Ok(stage(&buffer, &log.shared))),
             Some(large) => shared.pool.run(move || large.finish(&buffer, &log)),
         }
     }
 }
 
-fn stage(message: &[u8], codec: &Codec) -> Staged {
+fn stage(message: &[u8], shared: &Shared) -> Staged {
     let hash = *blake3::hash(message).as_bytes();
-    let (frame, encoding) = codec.frame(message, &hash);
+    let (frame, encoding) = shared.codec.frame(message, &hash);
     let payload_crc = crc32c::crc32c(&frame[HEADER_BYTES..]);
-    let body = Box::new(Body::Small { frame, encoding, payload_crc });
+    let _held = Held::new(&shared.staged, frame.len());
+    let body = Box::new(Body::Small { frame, encoding, payload_crc, _held });
     Staged { size: message.len() as u64, hash, body }
 }
 

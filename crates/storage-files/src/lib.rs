@@ -17,6 +17,7 @@
 use std::any::Any;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::AccountId;
@@ -59,6 +60,10 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Messages with more octets get a segment of their own, and never wait in memory.
     pub large_bytes: usize,
+    /// Small messages that wait in memory for their commit, of all accounts together. Above so many
+    /// bytes, messages of more than a few KiB are treated as large: one APPEND of a thousand
+    /// messages does not fill the memory.
+    pub staged_bytes_max: u64,
     /// Octets of a large message's blocks: what one read decodes. At most 1 MiB.
     pub block_bytes: u32,
     /// zstd's level for messages: 1 costs some 50 microseconds for 20 KB; 3 saves 3 % more.
@@ -86,6 +91,7 @@ impl Default for Options {
         Self {
             segment_bytes: 64 * MIB,
             large_bytes: MIB as usize,
+            staged_bytes_max: 16 * MIB,
             block_bytes: 256 * KIB as u32,
             level: 1,
             group_bytes_max: 4 * MIB,
@@ -106,6 +112,8 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) pool: pool::Pool,
     pub(crate) codec: codec::Codec,
+    /// Bytes of small messages that wait for their commit.
+    pub(crate) staged: Arc<AtomicU64>,
     /// In the names of this process's half-made files.
     pub(crate) token: String,
     pub(crate) map: Mutex<accounts::Map>,
@@ -159,6 +167,7 @@ impl Files {
             disk,
             pool: pool::Pool::new(options.threads),
             codec: codec::Codec::new(options.level),
+            staged: Arc::default(),
             options,
             token,
             map: Mutex::default(),

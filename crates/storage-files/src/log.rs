@@ -297,7 +297,7 @@ impl State {
         };
         for (body, position) in bodies.into_iter().zip(&plan.positions) {
             match body {
-                Body::Small { mut frame, encoding, payload_crc } => {
+                Body::Small { mut frame, encoding, payload_crc, .. } => {
                     header.encoding = encoding;
                     header.payload_bytes = (frame.len() - HEADER_BYTES) as u32;
                     header.offset = position.offset;
