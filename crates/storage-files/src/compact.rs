@@ -17,13 +17,12 @@ use mailbox::{Account, Content, Record};
 use storage::disk::{File, Open};
 use storage::{Error, Task};
 
-use crate::frame::{
-    Commit, Encoding, FRAMES_AT, HEADER_BYTES, Header, Kind, Lost, Segment, SegmentKind, padded,
-};
+use crate::frame::{Commit, FRAMES_AT, HEADER_BYTES, Header, Kind, Lost, SegmentKind};
 use crate::log::Log;
 use crate::read::Item;
+use crate::rewrite::Rewriter;
 use crate::segment::Handle;
-use crate::walk::{Step, Walk};
+use crate::walk::{Check, Step, Walk};
 use crate::{Files, failed};
 
 /// What an account's log holds.
@@ -39,6 +38,26 @@ pub struct Statistics {
     pub begin: ModSeq,
     /// Where it ends.
     pub head: ModSeq,
+    /// When the last record was decided, milliseconds since 1970 UTC; 0 if that record is gone.
+    pub time: i64,
+}
+
+/// Which records are too old to be kept.
+#[derive(Clone, Copy)]
+enum Old {
+    /// Those decided then or earlier.
+    Time(i64),
+    /// Those up to this position, in a log of the directory.
+    Position(ModSeq),
+}
+
+/// What a compaction is to do.
+struct Order {
+    old: Old,
+    /// Nothing if fewer percent of the bytes are dead.
+    percent: u64,
+    /// Also the segment that is written to, which then ends.
+    with_last: bool,
 }
 
 /// What is to be kept.
@@ -51,6 +70,7 @@ pub(crate) struct Plan {
     /// The segments there were; the last one is still written to.
     segments: Vec<(u32, SegmentKind)>,
     last: u32,
+    with_last: bool,
 }
 
 /// What rewriting a segment keeps.
@@ -63,9 +83,9 @@ pub(crate) struct Keep<'a> {
 
 impl Files {
     /// Drops records decided at `keep_after` (milliseconds since 1970 UTC) or earlier, and messages
-    /// that only they name; rewrites segments that are mostly dead. Sessions and commits go on
-    /// meanwhile. Logs that hold [`Record::Directory`], or from which damage took records, are left as
-    /// they are.
+    /// that only they name; rewrites segments that are mostly dead, the newest one too if nobody
+    /// writes. Sessions and commits go on meanwhile. Logs that hold [`Record::Directory`], or from
+    /// which damage took records, are left as they are.
     pub fn compact(
         &self,
         account: AccountId,
@@ -74,7 +94,23 @@ impl Files {
         Box::pin(async move {
             let log = self.shared.log(account).await?;
             log.sync().await?;
-            self.shared.pool.run(move || log.compact(keep_after, 0)).await
+            let order = Order { old: Old::Time(keep_after), percent: 0, with_last: true };
+            self.shared.pool.run(move || log.compact(&order)).await
+        })
+    }
+
+    /// Drops records up to `upto` from a log of the directory, whatever their age: the records behind
+    /// it say everything again.
+    pub fn compact_directory(
+        &self,
+        account: AccountId,
+        upto: ModSeq,
+    ) -> Task<'_, Result<Statistics, Error>> {
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            log.sync().await?;
+            let order = Order { old: Old::Position(upto), percent: 0, with_last: true };
+            self.shared.pool.run(move || log.compact(&order)).await
         })
     }
 
@@ -88,7 +124,8 @@ impl Files {
         Box::pin(async move {
             let log = self.shared.log(account).await?;
             log.flushed().await?;
-            let work = move || match log.plan_compaction(keep_after)? {
+            let order = Order { old: Old::Time(keep_after), percent: 0, with_last: true };
+            let work = move || match log.plan_compaction(&order)? {
                 Some(plan) => log.measure(&plan),
                 None => Ok(Statistics::default()),
             };
@@ -111,30 +148,34 @@ impl Log {
             return;
         }
         let (log, percent) = (self.clone(), u64::from(options.compact_dead_percent));
-        let keep_after = time.saturating_sub(options.retention_ms);
-        self.shared.pool.spawn(move || match log.compact(keep_after, percent) {
+        let old = Old::Time(time.saturating_sub(options.retention_ms));
+        let order = Order { old, percent, with_last: false };
+        self.shared.pool.spawn(move || match log.compact(&order) {
             Ok(statistics) => tracing::debug!(account = %log.id, ?statistics, "looked at a log"),
             Err(error) => tracing::warn!(account = %log.id, %error, "cannot compact a log"),
         });
     }
 
-    /// Compacts if at least so many percent of the bytes are dead.
-    fn compact(&self, keep_after: i64, percent: u64) -> Result<Statistics, Error> {
+    fn compact(&self, order: &Order) -> Result<Statistics, Error> {
         let _one = match self.files.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             // Somebody else is at it.
             Err(TryLockError::WouldBlock) => return Ok(Statistics::default()),
         };
-        let Some(plan) = self.plan_compaction(keep_after)? else {
+        self.heal_checkpoint(&BTreeSet::new())?;
+        let Some(plan) = self.plan_compaction(order)? else {
             return Ok(Statistics::default());
         };
         let before = self.measure(&plan)?;
-        if before.dead_bytes == 0 || before.dead_bytes * 100 < before.bytes * percent {
+        if before.dead_bytes == 0 || before.dead_bytes * 100 < before.bytes * order.percent {
             return Ok(before);
         }
         self.checkpoint(&plan.fold)?;
-        for &(number, kind) in plan.segments.iter().filter(|&&(number, _)| number != plan.last) {
+        // An earlier attempt may have left it with a name that is not durable.
+        let dir = self.path("log");
+        self.shared.disk.sync_dir(&dir).map_err(|error| failed(&dir, &error))?;
+        for &(number, kind) in &plan.segments {
             match kind {
                 SegmentKind::Log => self.compact_segment(number, &plan)?,
                 SegmentKind::Large => self.drop_large(number, &plan)?,
@@ -145,28 +186,25 @@ impl Log {
     }
 
     /// Folds the log and notes what is live. Nothing if the log is not to be compacted.
-    fn plan_compaction(&self, keep_after: i64) -> Result<Option<Plan>, Error> {
-        let (head, segments, last, checkpoint, begin) = {
+    fn plan_compaction(&self, order: &Order) -> Result<Option<Plan>, Error> {
+        let (head, segments, last, begin) = {
             let state = self.lock();
             let segments = state.segments.iter().map(|(&number, &kind)| (number, kind)).collect();
             // What is not durable may be gone after a crash; a checkpoint must not be ahead of it.
-            (state.durable.0, segments, state.durable.1.segment, state.checkpoint, state.begin)
+            (state.durable.0, segments, state.durable.1.segment, state.begin)
         };
-        let mut fold = Account::default();
-        if let Some(number) = checkpoint {
-            let (at, bytes) = self.read_checkpoint(number)?;
-            fold = Account::decode(&bytes)
-                .filter(|fold| fold.head() == at && at == begin)
-                .ok_or_else(|| {
-                    Error::Damaged(format!("the checkpoint in segment {number} is no fold"))
-                })?;
-        }
-        let mut plan = Plan { fold, head, live: BTreeMap::new(), segments, last };
-        let (mut old, mut refused) = (true, plan.fold.is_lossy());
+        let fold = self.begin_fold()?;
+        let with_last = order.with_last;
+        let mut plan = Plan { fold, head, live: BTreeMap::new(), segments, last, with_last };
+        let by_time = matches!(order.old, Old::Time(_));
+        let (mut old, mut refused) = (true, by_time && plan.fold.is_lossy());
         self.walk_records(begin, |item| {
             let (first, records) = match item {
                 Item::Commit(first, commit) => {
-                    old &= commit.time <= keep_after;
+                    old &= match order.old {
+                        Old::Time(time) => commit.time <= time,
+                        Old::Position(upto) => commit.last(first) <= upto,
+                    };
                     let decoded = commit.records.iter().map(|bytes| Record::decode(bytes));
                     (first, decoded.collect::<Result<Vec<_>, _>>())
                 }
@@ -179,7 +217,8 @@ impl Log {
             let records = records.map_err(|bad| Error::Damaged(bad.to_string()))?;
             for (at, record) in (0..).map(|n| first.plus(n)).zip(&records) {
                 // What lost records named must not pass for dead.
-                refused |= matches!(record, Record::Directory(_) | Record::Lost { .. });
+                let unknown = matches!(record, Record::Directory(_) | Record::Lost { .. });
+                refused |= by_time && unknown;
                 if at <= begin || at > head {
                     continue;
                 }
@@ -200,8 +239,11 @@ impl Log {
     }
 
     fn measure(&self, plan: &Plan) -> Result<Statistics, Error> {
-        let mut all =
-            Statistics { head: plan.head, begin: self.lock().begin, ..Statistics::default() };
+        let (begin, time) = {
+            let state = self.lock();
+            (state.begin, state.time)
+        };
+        let mut all = Statistics { head: plan.head, begin, time, ..Statistics::default() };
         let logs: Vec<_> = plan.numbers(SegmentKind::Log);
         for &(number, kind) in &plan.segments {
             let handle = match self.handle(number) {
@@ -214,17 +256,35 @@ impl Log {
             let bytes = handle.file.len().map_err(|error| failed(&path, &error))?;
             all.segments += 1;
             all.bytes += bytes;
-            if number == plan.last {
-                continue;
-            }
             all.dead_bytes += match kind {
                 SegmentKind::Large if plan.is_dead_large(&handle)? => bytes,
                 SegmentKind::Log if self.is_dead_log(number, &logs, plan) => bytes,
-                SegmentKind::Log => self.dead_bytes(&handle, &path, plan)?,
+                SegmentKind::Log => {
+                    self.worthwhile(&handle, &path, plan, Check::NoMessages)?.unwrap_or(0)
+                }
                 _ => 0,
             };
         }
         Ok(all)
+    }
+
+    /// How many bytes rewriting a segment would give back, if that is worth it.
+    fn worthwhile(
+        &self,
+        handle: &Handle,
+        path: &str,
+        plan: &Plan,
+        check: Check,
+    ) -> Result<Option<u64>, Error> {
+        let number = handle.segment.number;
+        if number == plan.last && !plan.with_last {
+            return Ok(None);
+        }
+        let (dead, used) = self.dead_bytes(handle, path, plan, check)?;
+        // A fifth is worth rewriting the rest. Segments never grow together again, so the one that is
+        // written to is not ended for little.
+        let least = if number == plan.last { self.shared.options.segment_bytes / 64 } else { 1 };
+        Ok((dead >= (used / 5).max(least)).then_some(dead))
     }
 
     /// Whether a log segment holds neither live messages nor records to be kept.
@@ -235,64 +295,33 @@ impl Log {
         !plan.live.contains_key(&number) && base.is_some_and(|base| base <= plan.fold.head())
     }
 
-    fn dead_bytes(&self, handle: &Handle, path: &str, plan: &Plan) -> Result<u64, Error> {
+    /// Bytes of dead frames, and of all.
+    fn dead_bytes(
+        &self,
+        handle: &Handle,
+        path: &str,
+        plan: &Plan,
+        check: Check,
+    ) -> Result<(u64, u64), Error> {
         let keep = plan.keep(handle.segment.number);
         let end = handle.end().map_err(|error| failed(path, &error))?;
         let walk = Walk::new(&*handle.file, handle.seed, FRAMES_AT, end);
-        let mut walk = walk.moved(handle.segment.index_at != 0);
-        let mut dead = 0;
+        let mut walk = walk.moved(handle.segment.index_at != 0).check(check);
+        let (mut dead, mut used) = (0, FRAMES_AT);
         while let Some(step) = walk.next().map_err(|error| failed(path, &error))? {
             match step {
-                Step::Frame(header, _, payload) if !keep.keeps(&header, payload.as_ref()) => {
-                    dead += header.padded_bytes();
+                Step::Frame(header, _, payload) => {
+                    used += header.padded_bytes();
+                    if !keep.keeps(&header, payload.as_ref()) {
+                        dead += header.padded_bytes();
+                    }
                 }
-                Step::Spoiled(..) | Step::Gap(..) => return Ok(0),
-                _ => {}
+                // Damage is left to the doctor.
+                Step::Spoiled(..) | Step::Gap(..) => return Ok((0, end)),
+                Step::Tail(..) => {}
             }
         }
-        Ok(dead)
-    }
-
-    /// Writes a checkpoint: the log begins at this fold.
-    pub(crate) fn checkpoint(&self, fold: &Account) -> Result<(), Error> {
-        let at = fold.head();
-        let (number, old) = {
-            let mut state = self.lock();
-            if at <= state.begin {
-                return Ok(());
-            }
-            state.next_number += 1;
-            (state.next_number - 1, state.checkpoint)
-        };
-        let path = self.segment_path(number, SegmentKind::Checkpoint);
-        let fold = fold.encode();
-        let mut payload = (fold.len() as u64).to_le_bytes().to_vec();
-        let encoding = self.shared.codec.encode(&fold, &mut payload);
-        let mut write = || {
-            let salt = self.shared.disk.random()?;
-            let kind = SegmentKind::Checkpoint;
-            let segment = Segment { kind, number, account: self.id, salt, base: at, index_at: 0 };
-            let header = Header {
-                kind: Kind::Checkpoint,
-                encoding,
-                payload_bytes: u32::try_from(payload.len()).map_err(io::Error::other)?,
-                offset: FRAMES_AT as u32,
-                durable_to: FRAMES_AT as u32,
-                sequence: at,
-                payload_crc: crc32c::crc32c(&payload),
-            };
-            let mut bytes = segment.encode();
-            bytes.extend_from_slice(&header.encode(segment.seed()));
-            bytes.append(&mut payload);
-            self.replace(&path, |file| file.write_at(&bytes, 0))
-        };
-        write().map_err(|error: io::Error| failed(&path, &error))?;
-        {
-            let mut state = self.lock();
-            state.segments.insert(number, SegmentKind::Checkpoint);
-            (state.begin, state.checkpoint) = (at, Some(number));
-        }
-        old.map_or(Ok(()), |old| self.drop_segment(old, SegmentKind::Checkpoint))
+        Ok((dead, used))
     }
 
     fn compact_segment(&self, number: u32, plan: &Plan) -> Result<(), Error> {
@@ -306,12 +335,28 @@ impl Log {
             Err(Error::Damaged(_)) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let length = handle.file.len().map_err(|error| failed(&path, &error))?;
-        // A fifth is worth rewriting the rest.
-        if self.dead_bytes(&handle, &path, plan)? < length / 5 {
+        if self.worthwhile(&handle, &path, plan, Check::All)?.is_none() {
+            return Ok(());
+        }
+        if number == plan.last && !self.end_segment(plan) {
             return Ok(());
         }
         self.rewrite(&handle, &plan.keep(number), &[])
+    }
+
+    /// Ends the segment that is written to: the next commit begins another. False if somebody has
+    /// written since the plan was made.
+    fn end_segment(&self, plan: &Plan) -> bool {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        let idle = state.failed.is_none() && !state.busy && state.queue.is_empty();
+        let same = state.head == plan.head && state.end.segment == plan.last;
+        if idle && same {
+            state.roll = true;
+            writer.trim(state.written.1);
+            writer.written_to = 0;
+        }
+        idle && same
     }
 
     /// Writes a segment anew with what is to be kept, and with frames that say what is lost.
@@ -331,7 +376,7 @@ impl Log {
     }
 
     /// Makes a file whole and durable, and gives it its name, which another file may have.
-    fn replace(
+    pub(crate) fn replace(
         &self,
         path: &str,
         write: impl FnOnce(&dyn File) -> io::Result<()>,
@@ -365,7 +410,7 @@ impl Log {
         }
     }
 
-    fn drop_segment(&self, number: u32, kind: SegmentKind) -> Result<(), Error> {
+    pub(crate) fn drop_segment(&self, number: u32, kind: SegmentKind) -> Result<(), Error> {
         {
             let mut state = self.lock();
             state.segments.remove(&number);
@@ -426,7 +471,7 @@ impl Plan {
 }
 
 impl Keep<'_> {
-    fn keeps(&self, header: &Header, payload: Option<&Bytes>) -> bool {
+    pub(crate) fn keeps(&self, header: &Header, payload: Option<&Bytes>) -> bool {
         let last = match header.kind {
             Kind::Message => {
                 return self.messages.is_none_or(|live| live.contains(&header.offset));
@@ -448,82 +493,5 @@ impl Handle {
             0 => self.file.len(),
             at => Ok(u64::from(at)),
         }
-    }
-}
-
-/// Writes a segment anew.
-struct Rewriter<'a> {
-    file: &'a dyn File,
-    segment: Segment,
-    at: u64,
-    buffer: Vec<u8>,
-    index: Vec<u8>,
-}
-
-/// Bytes of one write.
-const WRITE_BYTES: usize = 1024 * 1024;
-
-impl<'a> Rewriter<'a> {
-    fn new(file: &'a dyn File, segment: Segment) -> Self {
-        Self { file, segment, at: FRAMES_AT, buffer: Vec::new(), index: Vec::new() }
-    }
-
-    fn run(mut self, handle: &Handle, keep: &Keep<'_>, lost: &[(ModSeq, Lost)]) -> io::Result<()> {
-        let mut lost = lost.iter().peekable();
-        let mut walk = Walk::new(&*handle.file, handle.seed, FRAMES_AT, handle.end()?)
-            .moved(handle.segment.index_at != 0 || handle.seed != handle.segment.seed());
-        while let Some(step) = walk.next()? {
-            let Step::Frame(header, _, Some(payload)) = step else { continue };
-            if !keep.keeps(&header, Some(&payload)) {
-                continue;
-            }
-            if header.kind == Kind::Message {
-                let now = self.at + self.buffer.len() as u64;
-                self.index.extend_from_slice(&header.offset.to_le_bytes());
-                self.index.extend_from_slice(&(now as u32).to_le_bytes());
-            } else {
-                while let Some((first, lost)) = lost.next_if(|lost| lost.0 < header.sequence) {
-                    self.put_own(Kind::Lost, *first, &lost.encode())?;
-                }
-            }
-            self.put(&header, &payload)?;
-        }
-        for (first, lost) in lost {
-            self.put_own(Kind::Lost, *first, &lost.encode())?;
-        }
-        let index = std::mem::take(&mut self.index);
-        self.segment.index_at = (self.at + self.buffer.len() as u64) as u32;
-        self.put_own(Kind::Index, ModSeq::ZERO, &index)?;
-        self.flush()?;
-        self.file.write_at(&self.segment.encode(), 0)
-    }
-
-    /// A frame that was not there before.
-    fn put_own(&mut self, kind: Kind, sequence: ModSeq, payload: &[u8]) -> io::Result<()> {
-        let offset = (self.at + self.buffer.len() as u64) as u32;
-        let header = Header {
-            kind,
-            encoding: Encoding::Raw,
-            payload_bytes: payload.len() as u32,
-            offset,
-            durable_to: FRAMES_AT as u32,
-            sequence,
-            payload_crc: crc32c::crc32c(payload),
-        };
-        self.put(&header, payload)
-    }
-
-    fn put(&mut self, header: &Header, payload: &[u8]) -> io::Result<()> {
-        self.buffer.extend_from_slice(&header.encode(self.segment.seed()));
-        self.buffer.extend_from_slice(payload);
-        self.buffer.resize(padded(self.buffer.len() as u64) as usize, 0);
-        if self.buffer.len() >= WRITE_BYTES { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.write_at(&self.buffer, self.at)?;
-        self.at += self.buffer.len() as u64;
-        self.buffer.clear();
-        Ok(())
     }
 }

@@ -26,6 +26,14 @@ impl Storage for Files {
         self.shared.pool.run(move || shared.remove(account))
     }
 
+    fn begin(&self, account: AccountId) -> Task<'_, Result<ModSeq, Error>> {
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            let begin = log.lock().begin;
+            Ok(begin)
+        })
+    }
+
     fn head(&self, account: AccountId) -> Task<'_, Result<ModSeq, Error>> {
         Box::pin(async move {
             let log = self.shared.log(account).await?;

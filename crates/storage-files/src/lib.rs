@@ -26,6 +26,7 @@ use storage::disk::Disk;
 
 mod accounts;
 mod cache;
+mod checkpoint;
 mod codec;
 mod compact;
 mod directory;
@@ -38,6 +39,7 @@ mod outgoing;
 mod pool;
 mod read;
 mod recover;
+mod rewrite;
 mod seed;
 mod segment;
 mod snapshot;

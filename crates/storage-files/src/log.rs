@@ -76,8 +76,8 @@ pub(crate) struct State {
     pub(crate) cursor: Option<(ModSeq, Place)>,
     /// The log begins behind this position: the newest checkpoint.
     pub(crate) begin: ModSeq,
-    /// The checkpoint's segment.
-    pub(crate) checkpoint: Option<u32>,
+    /// The segments that hold copies of it.
+    pub(crate) checkpoints: Vec<u32>,
 }
 
 /// Commits that are written and synced together.

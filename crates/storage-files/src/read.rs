@@ -56,18 +56,7 @@ impl Log {
 
     /// The fold of the log: from its checkpoint, or from its first record.
     pub(crate) fn load_fold(&self) -> Result<Account, Error> {
-        let (begin, checkpoint) = {
-            let state = self.lock();
-            (state.begin, state.checkpoint)
-        };
-        let mut fold = Account::default();
-        if let Some(number) = checkpoint {
-            let (_, bytes) = self.read_checkpoint(number)?;
-            fold =
-                Account::decode(&bytes).filter(|fold| fold.head() == begin).ok_or_else(|| {
-                    Error::Damaged(format!("the checkpoint in segment {number} is no fold"))
-                })?;
-        }
+        let mut fold = self.begin_fold()?;
         loop {
             let entries = self.read_entries(fold.head(), 1000)?;
             if entries.is_empty() {

@@ -123,7 +123,7 @@ impl Log {
             index: VecDeque::new(),
             cursor: None,
             begin: ModSeq::ZERO,
-            checkpoint: None,
+            checkpoints: Vec::new(),
         };
         let grow_bytes = shared.options.grow_bytes_min;
         let (file, segment, written_to, unsynced) = (None, 0, 0, false);
@@ -145,10 +145,9 @@ impl Log {
         handle: &Handle,
         ending: &Ending,
         place: Place,
-        checkpoint: Option<(u32, ModSeq)>,
+        (begin, checkpoints): (ModSeq, Vec<u32>),
     ) {
         let mut state = self.lock();
-        let begin = checkpoint.map_or(ModSeq::ZERO, |(_, at)| at);
         // A checkpoint of what is lost: the log goes on behind it.
         let behind = ending.head < begin;
         state.head = ending.head.max(begin);
@@ -160,7 +159,7 @@ impl Log {
         state.durable_to = place.offset;
         state.written = (state.head, place);
         state.durable = state.written;
-        state.checkpoint = checkpoint.map(|(number, _)| number);
+        state.checkpoints = checkpoints;
         state.begin = begin;
         if !rewritten {
             for &(first, _, offset, _) in &ending.commits {
@@ -176,20 +175,6 @@ impl Log {
             self.shared.disk.sync_dir(dir)?;
         }
         Ok(())
-    }
-
-    /// The newest checkpoint whose header is good. Where there are only bad ones the log's beginning
-    /// is not known: that must not pass for an account without mail.
-    fn find_checkpoint(&self) -> Result<Option<(u32, ModSeq)>, Error> {
-        let numbers = self.lock().numbers(SegmentKind::Checkpoint);
-        let mut outcome = Ok(None);
-        for number in numbers.into_iter().rev() {
-            match Handle::open(self, number, SegmentKind::Checkpoint) {
-                Ok(handle) => return Ok(Some((number, handle.segment.base))),
-                Err(error) => outcome = Err(error),
-            }
-        }
-        outcome
     }
 
     /// Removes large messages that got their number in a commit that did not happen.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use storage::Error;
 use storage::disk::{File, Open};
 
-use crate::frame::{self, VERSION, u32_at, u64_at};
+use crate::frame::{VERSION, u32_at, u64_at};
 use crate::log::{Log, Place};
 use crate::{Shared, failed};
 
@@ -116,9 +116,9 @@ pub(crate) fn read_whole(log: &Log) -> Result<Option<(ModSeq, Bytes)>, String> {
 impl Log {
     /// The newest snapshot that fits the log: the cached one, or the checkpoint that it begins with.
     pub(crate) fn load_snapshot(&self) -> Result<Option<(ModSeq, Bytes)>, Error> {
-        let (head, begin, checkpoint) = {
+        let (head, begin) = {
             let state = self.lock();
-            (state.written.0, state.begin, state.checkpoint)
+            (state.written.0, state.begin)
         };
         let path = path(&self.dir);
         let cached = match self.shared.disk.open(&path, Open::Read) {
@@ -131,7 +131,7 @@ impl Log {
         };
         match cached.filter(|&(at, _)| begin <= at && at <= head) {
             Some(cached) => Ok(Some(cached)),
-            None => checkpoint.map(|number| self.read_checkpoint(number)).transpose(),
+            None => self.read_begin(),
         }
     }
 
@@ -188,26 +188,5 @@ impl Log {
         }
         let log = self.clone();
         self.shared.pool.run(move || log.write_snapshot(at, &bytes)).await
-    }
-
-    /// The fold that a checkpoint segment holds.
-    pub(crate) fn read_checkpoint(&self, number: u32) -> Result<(ModSeq, Bytes), Error> {
-        let handle = self.handle(number)?;
-        let damaged = || {
-            tracing::error!(account = %self.id, segment = number, "the checkpoint is damaged");
-            Error::Damaged(format!("checkpoint in segment {number}"))
-        };
-        let length = handle.file.len().map_err(|error| failed("checkpoint", &error))?;
-        let at = frame::FRAMES_AT;
-        let mut walk = crate::walk::Walk::new(&*handle.file, handle.seed, at, length);
-        let step = walk.next().map_err(|error| failed("checkpoint", &error))?;
-        let Some(crate::walk::Step::Frame(header, _, Some(payload))) = step else {
-            return Err(damaged());
-        };
-        let octets = u64_at(&payload, 0).and_then(|octets| usize::try_from(octets).ok());
-        // The claim is checked, so it is ours; no fold is larger than this.
-        let octets = octets.filter(|&octets| octets < 1 << 33).ok_or_else(damaged)?;
-        let fold = self.shared.codec.decode(payload.slice(8..), header.encoding, octets);
-        Ok((header.sequence, fold.ok_or_else(damaged)?))
     }
 }

@@ -10,6 +10,7 @@ use mailbox::{Account, Record};
 use storage::conformance::{
     account, appended, batch, block_on, commit, inbox, inbox_id, message, stage,
 };
+use storage::disk::Disk;
 use storage::sim::{Fault, Left, SimDisk};
 use storage::{Error, Storage};
 use storage_files::{Files, Options, Threads};
@@ -174,6 +175,122 @@ fn it_happens_by_itself() {
     assert_eq!(fold(&files).head().get(), 401);
 }
 
+fn checkpoints(disk: &SimDisk) -> Vec<String> {
+    disk.files().into_iter().filter(|path| path.ends_with(".chk")).collect()
+}
+
+/// Whatever happens to one of the two, also to a whole file, nothing is missed; the next compaction
+/// makes another.
+#[test]
+fn one_checkpoint_is_enough() {
+    let disk = SimDisk::new(9);
+    let before = fill(&disk, 30);
+    let files = open(&disk).expect("opens");
+    block_on(files.compact(account(1), 600)).expect("compacted");
+    drop(files);
+    let both = checkpoints(&disk);
+    assert_eq!(both.len(), 2);
+    for path in &both {
+        let length = disk.bytes(path).unwrap().len() as u64;
+        let header = (0..64).map(|at| vec![at]);
+        let headers = (0..64).map(|at| vec![at, 512 + at]);
+        let frame = (1024..length).map(|at| vec![at]);
+        for places in header.chain(headers).chain(frame).chain([vec![]]) {
+            let image = disk.crash(Left::Everything);
+            places.iter().for_each(|&at| image.flip(path, at, (at % 8) as u8).unwrap());
+            if places.is_empty() {
+                image.remove(path).unwrap();
+            }
+            let context = format!("{path} at {places:?}");
+            let files = open(&image).expect("opens");
+            assert_eq!(fold(&files).encode(), before.encode(), "{context}");
+            if places.len() != 1 || places[0] % 16 == 0 {
+                check_messages(&files, &before, &context);
+                block_on(files.compact(account(1), 600)).expect("compacted");
+                drop(files);
+                assert_eq!(checkpoints(&image).len(), 2, "{context}");
+                let other = both.iter().find(|other| *other != path).unwrap();
+                if image.bytes(other).is_ok() {
+                    image.remove(other).unwrap();
+                }
+                assert_eq!(fold(&open(&image).unwrap()).encode(), before.encode(), "{context}");
+            }
+        }
+    }
+}
+
+/// All of a quiet account is in the segment that is written to: that one ends.
+#[test]
+fn a_quiet_account_gives_space_back() {
+    let disk = SimDisk::new(3);
+    let options = Options { segment_bytes: 1 << 20, large_bytes: 1 << 20, ..options() };
+    let open = || Files::open_disk(Arc::new(disk.clone()), options.clone()).expect("opens");
+    let bytes = || -> usize {
+        let logs = disk.files().into_iter().filter(|path| path.contains("/log/"));
+        logs.map(|path| disk.bytes(&path).unwrap().len()).sum()
+    };
+    let files = open();
+    block_on(files.create(account(1))).expect("created");
+    put(&files, 1, |_| inbox(), &[]);
+    for n in 0..40u32 {
+        let body = [message(u64::from(n) * 2 + 1, 5_000)];
+        put(&files, i64::from(n), |staged| appended(n + 1, staged), &body);
+    }
+    let expunge = |files: &Files, time, from, to| {
+        let uids = UidSet::range(Uid::new(from).unwrap(), Uid::new(to).unwrap());
+        put(files, time, |_| Record::Expunged { mailbox: inbox_id(), uids }, &[]);
+    };
+    expunge(&files, 100, 1, 15);
+    expunge(&files, 200, 21, 39);
+    let before = fold(&files);
+    let full = bytes();
+    block_on(files.compact(account(1), 99)).expect("too early");
+    assert!(bytes() >= full, "what retention keeps stays");
+    block_on(files.compact(account(1), 150)).expect("compacted");
+    assert!((125_000..140_000).contains(&bytes()), "15 of 40 are gone: {}", bytes());
+    assert_eq!(fold(&files).encode(), before.encode());
+    let read = block_on(files.compact(account(1), 300)).expect("compacted");
+    assert!((25_000..40_000).contains(&bytes()), "34 of 40 are gone: {}", bytes());
+    assert_eq!((read.begin, read.head), (before.head(), before.head()));
+    let segments = disk.files();
+    block_on(files.compact(account(1), 300)).expect("nothing to do");
+    assert_eq!(disk.files(), segments);
+    check_messages(&files, &before, "compacted");
+    // It goes on, in another segment, and after a restart.
+    put(&files, 400, |staged| appended(100, staged), &[message(1, 900)]);
+    let before = fold(&files);
+    drop(files);
+    let files = open();
+    assert_eq!(fold(&files).encode(), before.encode());
+    check_messages(&files, &before, "after a restart");
+}
+
+#[test]
+fn a_directory_begins_again_where_it_is_told() {
+    let disk = SimDisk::new(3);
+    let files = open(&disk).expect("opens");
+    block_on(files.create(account(1))).expect("created");
+    let entry = |n: u32| Record::Directory(Bytes::from(format!("{n:0>300}")));
+    (0..100).for_each(|n| put(&files, 1, |_| entry(n), &[]));
+    let upto = block_on(files.head(account(1))).unwrap();
+    let head = upto.plus(5);
+    let all = batch((100..105).map(entry).collect(), Vec::new());
+    commit(&files, account(1), upto, all).expect("committed");
+    let kept = disk.files();
+    block_on(files.compact(account(1), i64::MAX)).expect("left alone");
+    assert_eq!(disk.files(), kept);
+    let after = block_on(files.compact_directory(account(1), upto)).expect("compacted");
+    assert_eq!((after.begin, after.head), (upto, head));
+    assert!(after.bytes < 12_000, "{after:?}");
+    put(&files, 1, |_| entry(105), &[]);
+    drop(files);
+    let files = open(&disk).expect("opens");
+    assert_eq!(block_on(files.begin(account(1))).unwrap(), upto);
+    let read = block_on(files.read(account(1), upto, 1000)).unwrap();
+    let records: Vec<_> = read.iter().map(|read| (*read.record).clone()).collect();
+    assert_eq!(records, (100..106).map(entry).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_damaged_log_is_left_alone() {
     // Without its checkpoint nobody knows what the account had: it is no account without mail.
@@ -182,10 +299,11 @@ fn a_damaged_log_is_left_alone() {
     let files = open(&disk).expect("opens");
     block_on(files.compact(account(1), 600)).expect("compacted");
     drop(files);
-    let checkpoint = disk.files().into_iter().find(|path| path.ends_with(".chk")).unwrap();
     let image = disk.crash(Left::Everything);
-    image.flip(&checkpoint, 40, 1).unwrap();
-    image.flip(&checkpoint, 552, 1).unwrap();
+    for checkpoint in checkpoints(&disk) {
+        image.flip(&checkpoint, 40, 1).unwrap();
+        image.flip(&checkpoint, 552, 1).unwrap();
+    }
     let files = open(&image).expect("opens");
     assert!(matches!(block_on(files.head(account(1))), Err(Error::Damaged(_))));
     drop(files);

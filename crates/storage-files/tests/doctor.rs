@@ -181,6 +181,34 @@ fn a_segment_without_a_header_is_read_all_the_same() {
 }
 
 #[test]
+fn a_checkpoint_is_made_anew_from_the_other_one() {
+    let (disk, messages) = fill(false);
+    let files = open(&disk);
+    let uids = UidSet::range(Uid::MIN, Uid::new(6).unwrap());
+    let record = Record::Expunged { mailbox: storage::conformance::inbox_id(), uids };
+    let head = block_on(files.head(account(1))).unwrap();
+    commit(&files, account(1), head, batch(vec![record], Vec::new())).unwrap();
+    let before = fold(&files);
+    block_on(files.compact(account(1), i64::MAX)).unwrap();
+    drop(files);
+    assert_eq!(check(&disk).findings, []);
+    for path in disk.files().iter().filter(|path| path.ends_with(".chk")) {
+        for places in [vec![3], vec![515], vec![3, 515], vec![1030], vec![1060]] {
+            let image = disk.crash(Left::Everything);
+            places.iter().for_each(|&at| image.flip(path, at, 2).unwrap());
+            assert!(!check(&image).is_well(), "{path} {places:?}");
+            let repaired = repair_disk(Arc::new(image.clone()), None, &mut |_| {}).unwrap();
+            assert_eq!(repaired.after.findings, [], "{path} {places:?}");
+            assert_eq!(repaired.kept_aside, [path.as_str()]);
+            let files = open(&image);
+            assert_eq!(fold(&files).encode(), before.encode());
+            let (at, bytes) = &messages[11];
+            assert_eq!(&block_on(files.message(account(1), *at)).unwrap(), bytes);
+        }
+    }
+}
+
+#[test]
 fn what_a_crash_left_is_only_noted() {
     let (disk, _) = fill(true);
     let image = disk.crash(Left::Everything);

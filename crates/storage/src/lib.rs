@@ -136,6 +136,10 @@ pub trait Storage: Send + Sync {
     fn create(&self, account: AccountId) -> Task<'_, Result<(), Error>>;
     /// Removes an account and all it has; durable on return.
     fn remove(&self, account: AccountId) -> Task<'_, Result<(), Error>>;
+    /// The log begins behind this position: what was before is only in the snapshot there.
+    fn begin(&self, _account: AccountId) -> Task<'_, Result<ModSeq, Error>> {
+        Box::pin(std::future::ready(Ok(ModSeq::ZERO)))
+    }
     /// Position of the last committed record.
     fn head(&self, account: AccountId) -> Task<'_, Result<ModSeq, Error>>;
     /// Entries after `after`, gapless and in order, at most `limit`; fewer only at the end. Right

@@ -123,7 +123,31 @@ impl Check<'_> {
             let keep = Keep { records_after: ModSeq::ZERO, messages: None };
             self.log.rewrite(&handle, &keep, &lost)?;
         }
+        self.salvage_checkpoint(kept_aside)?;
         self.keep_snapshot()
+    }
+
+    /// Makes a damaged checkpoint anew from its other copy.
+    fn salvage_checkpoint(&mut self, kept_aside: &mut Vec<String>) -> Result<(), Error> {
+        let mut damaged = BTreeSet::new();
+        for finding in &self.report.findings {
+            let name = finding.file.rsplit('/').next().unwrap_or("");
+            if let Some((number, SegmentKind::Checkpoint)) = crate::frame::parse_file_name(name)
+                && finding.account == self.log.id
+                && finding.severity == super::Severity::Damage
+                && damaged.insert(number)
+            {
+                set_aside(&self.log, &finding.file)?;
+                kept_aside.push(finding.file.clone());
+            }
+        }
+        // Without a good header there is nothing to be copied.
+        let (begin, copies) = self.log.find_checkpoint().unwrap_or_default();
+        {
+            let mut state = self.log.lock();
+            (state.begin, state.checkpoints) = (begin, copies);
+        }
+        self.log.heal_checkpoint(&damaged)
     }
 
     /// Moves large messages that cannot be read out of the log; no mailbox has them any more.
