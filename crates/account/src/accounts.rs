@@ -12,6 +12,7 @@ use storage::{Durability, Error, Storage};
 
 use crate::fold::{Folds, Surroundings};
 use crate::load::load;
+use crate::memo::Memo;
 use crate::{Clock, Decision, Failure, Live};
 
 /// The mailboxes of a new account, with their roles (RFC 6154 §2).
@@ -28,6 +29,7 @@ const FIRST_MAILBOXES: [(&str, Option<Role>); 6] = [
 pub struct Accounts {
     around: Surroundings,
     known: Mutex<Known>,
+    memo: Memo,
 }
 
 #[derive(Default)]
@@ -60,8 +62,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Accounts {
     /// Accounts over `storage`.
     pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, limits: Limits) -> Arc<Self> {
+        let memo = Memo::new(limits.search_memory_bytes_max);
         let around = Surroundings { storage, clock, limits };
-        Arc::new(Self { around, known: Mutex::default() })
+        Arc::new(Self { around, known: Mutex::default(), memo })
+    }
+
+    /// What is kept of whole mailboxes for searches, sorts and threads.
+    pub fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// The engine.

@@ -11,6 +11,7 @@ mod append;
 mod fold;
 mod live;
 mod load;
+pub mod memo;
 
 pub use accounts::Accounts;
 pub use append::{Appended, NewMail, Received, Receiving};

@@ -68,6 +68,9 @@ pub struct Limits {
     pub output_bytes_max: usize,
     /// Memory for accounts that no session uses.
     pub idle_accounts_bytes_max: usize,
+    /// Memory for what searches, sorts and threads keep of whole mailboxes: half of it for header
+    /// fields, of which one of a million messages fits.
+    pub search_memory_bytes_max: usize,
 }
 
 const KIB: usize = 1024;
@@ -106,6 +109,7 @@ impl Default for Limits {
             parameters_max: 100,
             output_bytes_max: 128 * KIB,
             idle_accounts_bytes_max: 256 * MIB,
+            search_memory_bytes_max: 128 * MIB,
         }
     }
 }

@@ -71,6 +71,16 @@ impl<N: Num> NumSet<N> {
     /// Adds all numbers from `first` to `last`, in either order.
     pub fn insert_range(&mut self, first: N, last: N) {
         let (mut first, mut last) = (first.min(last), first.max(last));
+        match self.ranges.last_mut() {
+            Some(end) if end.1.get().saturating_add(1) < first.get() => {
+                return self.ranges.push((first, last));
+            }
+            Some(end) if end.0 <= first => {
+                end.1 = end.1.max(last);
+                return;
+            }
+            _ => {}
+        }
         // The ranges that overlap or touch the new one are [from, to).
         let from = self.ranges.partition_point(|&(_, b)| b.get().saturating_add(1) < first.get());
         let to = from

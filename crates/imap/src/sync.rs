@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use account::{Decision, Live};
 use base::{MailboxId, ModSeq, Uid};
-use mailbox::{Event, Expunges, Record, View};
+use mailbox::{Event, Expunges, Record, Row, View};
 use storage::Durability;
 use wire::response::fetch::{self, Small};
 use wire::response::{Code, Condition, Untagged};
@@ -134,12 +134,27 @@ pub fn flags_of_mailbox(mailbox: &SelectedMailbox, out: &mut Out<'_>) {
 /// A message's flags as FETCH shows them, without parentheses; `\Recent` only without IMAP4rev2.
 /// `None` for a message that the client does not number.
 pub fn flags_text(view: &View, uid: Uid, rev2: bool) -> Option<String> {
-    let mut text = view.flags(uid)?.to_string();
-    if !rev2 && view.is_recent(uid) {
-        if !text.is_empty() {
-            text.push(' ');
+    let mut text = Vec::new();
+    let row = view.by_uid(uid)?;
+    print_flags(view, &row, rev2, &mut text);
+    String::from_utf8(text).ok()
+}
+
+/// Appends the same for a row of the view as it is.
+pub(crate) fn print_flags(view: &View, row: &Row, rev2: bool, out: &mut Vec<u8>) {
+    let from = out.len();
+    let mut add = |name: &str| {
+        if out.len() > from {
+            out.push(b' ');
         }
-        text.push_str("\\Recent");
+        out.extend_from_slice(name.as_bytes());
+    };
+    row.system.iter().for_each(|flag| add(flag.name()));
+    if !view.mailbox().keywords().is_empty() {
+        let keywords = view.flags(row.uid).unwrap_or_default().keywords;
+        keywords.iter().for_each(|keyword| add(keyword.as_str()));
     }
-    Some(text)
+    if !rev2 && view.is_recent(row.uid) {
+        add("\\Recent");
+    }
 }

@@ -7,7 +7,7 @@ use message::SortKeys;
 use crate::Row;
 
 /// What messages are compared by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum By {
     /// ARRIVAL: internal date and time.
     Arrival,
@@ -30,7 +30,7 @@ pub enum By {
 }
 
 /// One criterion.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Criterion {
     /// What by.
     pub by: By,
@@ -51,10 +51,12 @@ pub fn sent_seconds(row: &Row, keys: &SortKeys) -> i64 {
 }
 
 /// Collects messages and puts them into order. Holds of each message what the criteria compare.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Sorter {
     criteria: Vec<Criterion>,
     numbers: Vec<u32>,
+    /// The first messages as they were ordered before: what is sorted again is nearly sorted.
+    order: Vec<u32>,
     /// `criteria.len()` values for each message.
     values: Vec<Value>,
     texts: String,
@@ -70,7 +72,13 @@ enum Value {
 impl Sorter {
     /// A sorter by `criteria`, the most important first.
     pub fn new(criteria: Vec<Criterion>) -> Self {
-        Self { criteria, numbers: Vec::new(), values: Vec::new(), texts: String::new() }
+        Self {
+            criteria,
+            numbers: Vec::new(),
+            order: Vec::new(),
+            values: Vec::new(),
+            texts: String::new(),
+        }
     }
 
     /// Whether [`Sorter::push`] looks at its `keys`.
@@ -109,12 +117,30 @@ impl Sorter {
         }
     }
 
-    /// The numbers in order.
-    pub fn finish(self) -> Vec<u32> {
+    /// How many messages there are.
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// Memory it takes, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.texts.capacity()
+            + self.values.capacity() * size_of::<Value>()
+            + (self.numbers.capacity() + self.order.capacity()) * size_of::<u32>()
+    }
+
+    /// Puts the messages into order. More may be added afterwards, and sorted in.
+    pub fn sort(&mut self) {
         let width = self.criteria.len();
-        let mut order: Vec<usize> = (0..self.numbers.len()).collect();
+        let mut order = std::mem::take(&mut self.order);
+        order.extend(order.len() as u32..self.numbers.len() as u32);
         order.sort_by(|&a, &b| {
-            let of = |message: usize, nth: usize| self.values[message * width + nth];
+            let of = |message: u32, nth: usize| self.values[message as usize * width + nth];
             let by = |(nth, criterion): (usize, &Criterion)| {
                 let ordering = self.compare(of(a, nth), of(b, nth));
                 if criterion.reverse { ordering.reverse() } else { ordering }
@@ -122,7 +148,18 @@ impl Sorter {
             let differing = |ordering: &Ordering| ordering.is_ne();
             self.criteria.iter().enumerate().map(by).find(differing).unwrap_or(Ordering::Equal)
         });
-        order.into_iter().map(|message| self.numbers[message]).collect()
+        self.order = order;
+    }
+
+    /// The numbers of the messages that were sorted, in order.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
+        self.order.iter().map(|&message| self.numbers[message as usize])
+    }
+
+    /// The numbers in order.
+    pub fn finish(mut self) -> Vec<u32> {
+        self.sort();
+        self.numbers().collect()
     }
 
     fn compare(&self, a: Value, b: Value) -> Ordering {

@@ -10,7 +10,7 @@ use crate::Row;
 use crate::sort::sent_seconds;
 
 /// How messages are threaded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Algorithm {
     /// ORDEREDSUBJECT
     OrderedSubject,

@@ -9,6 +9,7 @@
 pub mod address;
 mod charset;
 mod codec;
+pub mod column;
 pub mod date;
 pub mod decode;
 pub mod encoded_word;

@@ -55,7 +55,12 @@ impl Needle {
 
     /// Whether `folded`, which went through [`fold`], contains it.
     pub fn is_in_folded(&self, folded: &str) -> bool {
-        self.finder.find(folded.as_bytes()).is_some()
+        self.find_in_folded(folded.as_bytes()).is_some()
+    }
+
+    /// Where it is first in `folded`, which went through [`fold`].
+    pub(crate) fn find_in_folded(&self, folded: &[u8]) -> Option<usize> {
+        self.finder.find(folded)
     }
 }
 

@@ -13,6 +13,7 @@ use mailbox::{Account, Position, Record};
 use storage::Error;
 use storage::disk::{Disk, Open};
 
+use crate::codec::Proof;
 use crate::frame::{
     Commit, FRAMES_AT, HEADER_BYTES, Header, Kind, Lost, Segment, SegmentKind, parse_file_name,
 };
@@ -350,7 +351,8 @@ impl<'a> Check<'a> {
         let mut frame = header.encode(handle.seed).to_vec();
         frame.extend_from_slice(payload);
         let seed = handle.seed;
-        let message = self.log.shared.codec.message(frame.into(), seed, header.offset);
+        let message =
+            self.log.shared.codec.message(frame.into(), (seed, header.offset), Proof::Hash);
         let found = match message {
             Ok(message) => {
                 self.report.messages += 1;

@@ -8,6 +8,7 @@ use mailbox::Position;
 use storage::{Batch, CommitError, Entry, Error, Incoming, Outgoing, Pending, Storage, Task};
 
 use crate::Files;
+use crate::codec::Proof;
 use crate::incoming::Receiver;
 
 impl Storage for Files {
@@ -76,7 +77,11 @@ impl Storage for Files {
     }
 
     fn message(&self, account: AccountId, at: Position) -> Task<'_, Result<Bytes, Error>> {
-        Box::pin(async move { self.shared.log(account).await?.message(at).await })
+        Box::pin(async move { self.shared.log(account).await?.message(at, Proof::Hash).await })
+    }
+
+    fn glance(&self, account: AccountId, at: Position) -> Task<'_, Result<Bytes, Error>> {
+        Box::pin(async move { self.shared.log(account).await?.message(at, Proof::Sum).await })
     }
 
     fn open(&self, account: AccountId, at: Position) -> Task<'_, Result<Box<dyn Outgoing>, Error>> {

@@ -170,6 +170,11 @@ pub trait Storage: Send + Sync {
     ) -> Task<'_, Result<Box<dyn Incoming>, Error>>;
     /// A whole message, checked against its hash.
     fn message(&self, account: AccountId, at: Position) -> Task<'_, Result<Bytes, Error>>;
+    /// A whole message for a look at parts of it, such as a search: its checksum is right, but an
+    /// engine need not compute its hash.
+    fn glance(&self, account: AccountId, at: Position) -> Task<'_, Result<Bytes, Error>> {
+        self.message(account, at)
+    }
     /// A message as a stream in bounded memory. The hash is checked at the end of a full read: a
     /// mismatch is the last item.
     fn open(&self, account: AccountId, at: Position) -> Task<'_, Result<Box<dyn Outgoing>, Error>>;

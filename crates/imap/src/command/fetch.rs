@@ -31,8 +31,10 @@ use crate::context::Selected;
 use crate::error::{Done, No};
 use crate::sync;
 
-/// Messages that are looked up together.
+/// Messages that are looked up together when their bytes are needed.
 const GROUP_MESSAGES: usize = 64;
+/// The same when columns and summaries are enough.
+const GROUP_ROWS: usize = 256;
 /// Octets of messages that are held at once; a larger message is a group of its own and streams.
 const GROUP_BYTES: u64 = 256 * 1024;
 
@@ -157,6 +159,15 @@ fn next_group(
     uids: &mut impl Iterator<Item = Uid>,
 ) -> Vec<(SeqNum, Row)> {
     let view = &cx.mailbox.view;
+    if !plan.needs_bytes {
+        loop {
+            let some: UidSet = uids.by_ref().take(GROUP_ROWS).collect();
+            let group: Vec<_> = view.rows(&some).collect();
+            if some.is_empty() || !group.is_empty() {
+                return group;
+            }
+        }
+    }
     let mut group = Vec::new();
     let mut octets = 0;
     for uid in uids {
@@ -203,7 +214,11 @@ async fn gather(
     let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
     let in_memory = |row: &Row| plan.needs_bytes && u64::from(row.size) <= GROUP_BYTES;
     let reads = rows.iter().filter(|row| in_memory(row));
-    let reads = join_all(reads.map(|row| storage.message(account, row.position))).await;
+    let reads = reads.map(|row| match plan.glances {
+        true => storage.glance(account, row.position),
+        false => storage.message(account, row.position),
+    });
+    let reads = join_all(reads).await;
     let mut reads = reads.into_iter();
     let mut messages = Vec::with_capacity(group.len());
     for (seq, row) in group {

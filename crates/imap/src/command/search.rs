@@ -3,6 +3,7 @@
 //! RFC 9051 §6.4.4, RFC 3501 §6.4.4; RETURN: RFC 4731; SAVE and `$`: RFC 5182; MODSEQ: RFC 7162
 //! §3.1.5, §3.1.10. Messages that another session expunged are not found (RFC 2180 §4.3).
 
+mod column;
 pub(crate) mod find;
 mod resolve;
 mod text;
@@ -135,7 +136,7 @@ async fn plain(
 pub(crate) fn append_number(cx: &mut Selected<'_>, number: u32) {
     let tail = cx.out.tail();
     tail.push(b' ');
-    tail.extend_from_slice(number.to_string().as_bytes());
+    wire::response::fetch::number(tail, number);
 }
 
 /// The highest mod-sequence if one was asked for, and the line's end (RFC 7162 §3.1.6).

@@ -2,6 +2,9 @@
 //!
 //! RFC 5256 §3; RETURN: RFC 5267 §3; DISPLAYFROM and DISPLAYTO: RFC 5957.
 
+use std::sync::Arc;
+
+use account::memo::Order;
 use base::Uid;
 use mailbox::Row;
 use mailbox::sort::{By, Criterion, Sorter};
@@ -15,7 +18,7 @@ use crate::error::{Done, No};
 use crate::progress::Progress;
 
 /// Messages whose summaries are looked up together.
-const BATCH: usize = 64;
+const BATCH: usize = 512;
 
 /// Runs the command.
 pub async fn run(cx: &mut Selected<'_>, args: Sort) -> Result<Done, No> {
@@ -64,27 +67,78 @@ fn in_order(cx: &Selected<'_>, numbering: Numbering, order: &[Uid]) -> String {
     text
 }
 
+/// Fewer messages are sorted on their own.
+const KEPT_MIN: usize = 256;
+
 async fn sort(
     cx: &Reading<'_>,
     progress: &mut Progress<'_>,
     uids: &base::UidSet,
     criteria: &[SortCriterion],
 ) -> Result<Vec<Uid>, No> {
-    let mut sorter = Sorter::new(criteria.iter().map(criterion).collect());
-    let mut batch = Vec::with_capacity(BATCH);
-    for (_, row) in cx.mailbox.view.rows(uids) {
-        batch.push(row);
-        if batch.len() == BATCH {
-            push(cx, &mut sorter, &batch).await;
-            progress.add(batch.len());
-            progress.tell().await?;
-            batch.clear();
+    let criteria: Vec<Criterion> = criteria.iter().map(criterion).collect();
+    if let Some(order) = whole(cx, progress, uids.len(), &criteria).await? {
+        let all = order.sorter.numbers().filter_map(Uid::new);
+        let picked: Vec<Uid> = all.filter(|&uid| uids.contains(uid)).collect();
+        // It may be that of another session, which knew that some of them are gone.
+        if picked.len() as u64 == uids.len() {
+            return Ok(picked);
         }
     }
-    push(cx, &mut sorter, &batch).await;
-    progress.add(batch.len());
-    progress.tell().await?;
+    let mut sorter = Sorter::new(criteria);
+    let rows: Vec<Row> = cx.mailbox.view.rows(uids).map(|(_, row)| row).collect();
+    add(cx, progress, &mut sorter, &rows).await?;
     Ok(sorter.finish().into_iter().filter_map(Uid::new).collect())
+}
+
+/// An order of all messages that exist, from which those that were found are picked, if that is
+/// worth while for `found` of them. It is kept for the next time, when only new messages are added.
+async fn whole(
+    cx: &Reading<'_>,
+    progress: &mut Progress<'_>,
+    found: u64,
+    criteria: &[Criterion],
+) -> Result<Option<Arc<Order>>, No> {
+    let mailbox = cx.mailbox.view.mailbox();
+    let total = mailbox.len() as usize;
+    if total < KEPT_MIN || found * 16 < total as u64 {
+        return Ok(None);
+    }
+    let orders = &cx.shared.accounts.memo().orders;
+    let key = ((cx.live.id(), cx.mailbox.id), criteria.to_vec());
+    let kept = orders.get(&key).filter(|order| order.sorter.len() <= 2 * total);
+    if let Some(order) = &kept
+        && order.below >= mailbox.uid_next()
+    {
+        return Ok(kept);
+    }
+    if kept.is_none() && found * 2 < total as u64 {
+        return Ok(None);
+    }
+    let new = || Order { sorter: Sorter::new(criteria.to_vec()), below: Uid::MIN };
+    let mut order = kept.map_or_else(new, Arc::unwrap_or_clone);
+    let uids = base::UidSet::range(order.below, Uid::MAX);
+    let rows: Vec<Row> = mailbox.rows_in(&uids).collect();
+    add(cx, progress, &mut order.sorter, &rows).await?;
+    order.sorter.sort();
+    order.below = mailbox.uid_next();
+    let order = Arc::new(order);
+    orders.put(key, order.clone(), order.sorter.memory_bytes());
+    Ok(Some(order))
+}
+
+async fn add(
+    cx: &Reading<'_>,
+    progress: &mut Progress<'_>,
+    sorter: &mut Sorter,
+    rows: &[Row],
+) -> Result<(), No> {
+    for batch in rows.chunks(BATCH) {
+        push(cx, sorter, batch).await;
+        progress.add(batch.len());
+        progress.tell().await?;
+    }
+    Ok(())
 }
 
 /// A message that cannot be read sorts as if its header were empty.

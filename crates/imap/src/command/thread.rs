@@ -3,9 +3,13 @@
 //! RFC 5256 §3; the response: §4. It is written from a flat tree: a chain of replies may be as long
 //! as the mailbox, and nothing may recurse over it.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use account::memo::Threads;
 use base::UidSet;
 use mailbox::Row;
-use mailbox::thread::{Algorithm, ThreadTree, Threader};
+use mailbox::thread::{Algorithm, Node, ThreadTree, Threader};
 use message::{SortKeys, ThreadKeys};
 use wire::command::Thread;
 use wire::value::{Numbering, ThreadAlgorithm};
@@ -16,7 +20,7 @@ use crate::error::{Done, No};
 use crate::progress::Progress;
 
 /// Messages whose summaries are looked up together.
-const BATCH: usize = 64;
+const BATCH: usize = 512;
 
 /// Runs the command.
 pub async fn run(cx: &mut Selected<'_>, args: Thread) -> Result<Done, No> {
@@ -28,8 +32,11 @@ pub async fn run(cx: &mut Selected<'_>, args: Thread) -> Result<Done, No> {
         ThreadAlgorithm::OrderedSubject => Algorithm::OrderedSubject,
         ThreadAlgorithm::References => Algorithm::References,
     };
-    let order = (algorithm, args.numbering);
-    let tree = thread(&reading, &mut progress, &found.uids, order).await?;
+    let threads = thread(&reading, &mut progress, &found.uids, algorithm).await?;
+    let tree = match args.numbering {
+        Numbering::Uid => Cow::Borrowed(&threads.tree),
+        Numbering::Seq => Cow::Owned(by_number(cx, &threads)),
+    };
     cx.out.tail().extend_from_slice(b"* THREAD");
     if !tree.nodes.is_empty() {
         cx.out.tail().push(b' ');
@@ -42,17 +49,25 @@ pub async fn run(cx: &mut Selected<'_>, args: Thread) -> Result<Done, No> {
     Ok(Done::new("THREAD completed"))
 }
 
+/// Fewer messages are not worth keeping their threads.
+const KEPT_MIN: usize = 256;
+
+/// The threads, numbered by UID. They are kept for whoever asks for the same messages again.
 async fn thread(
     cx: &Reading<'_>,
     progress: &mut Progress<'_>,
     uids: &UidSet,
-    (algorithm, numbering): (Algorithm, Numbering),
-) -> Result<ThreadTree, No> {
+    algorithm: Algorithm,
+) -> Result<Arc<Threads>, No> {
+    let threads = &cx.shared.accounts.memo().threads;
+    let key = ((cx.live.id(), cx.mailbox.id), algorithm);
+    if let Some(kept) = threads.get(&key).filter(|kept| kept.uids == *uids) {
+        return Ok(kept);
+    }
     let mut threader = Threader::new(algorithm);
     let mut batch = Vec::with_capacity(BATCH);
-    for (seq, row) in cx.mailbox.view.rows(uids) {
-        let number = if numbering == Numbering::Uid { row.uid.get() } else { seq.get() };
-        batch.push((number, row));
+    for (_, row) in cx.mailbox.view.rows(uids) {
+        batch.push(row);
         if batch.len() == BATCH {
             push(cx, &mut threader, &batch).await;
             progress.add(batch.len());
@@ -63,20 +78,37 @@ async fn thread(
     push(cx, &mut threader, &batch).await;
     progress.add(batch.len());
     progress.tell().await?;
-    Ok(threader.finish())
+    let tree = threader.finish();
+    let made = Arc::new(Threads { uids: uids.clone(), tree });
+    if made.tree.nodes.len() >= KEPT_MIN {
+        let bytes = made.tree.nodes.len() * size_of::<mailbox::thread::Node>()
+            + size_of_val(made.uids.ranges());
+        threads.put(key, made.clone(), bytes);
+    }
+    Ok(made)
 }
 
 /// A message that cannot be read is a thread of its own.
-async fn push(cx: &Reading<'_>, threader: &mut Threader, batch: &[(u32, Row)]) {
+async fn push(cx: &Reading<'_>, threader: &mut Threader, rows: &[Row]) {
     let (no_sort, no_thread) = (SortKeys::default(), ThreadKeys::default());
-    let rows: Vec<Row> = batch.iter().map(|&(_, row)| row).collect();
-    let summaries = cx.live.summaries(&rows).await;
-    for (&(number, ref row), summary) in batch.iter().zip(&summaries) {
+    let summaries = cx.live.summaries(rows).await;
+    for (row, summary) in rows.iter().zip(&summaries) {
         let summary = summary.as_ref().ok();
         let sort = summary.map_or(&no_sort, |summary| summary.sort_keys());
         let thread = summary.map_or(&no_thread, |summary| summary.thread_keys());
-        threader.push(number, row, sort, thread);
+        threader.push(row.uid.get(), row, sort, thread);
     }
+}
+
+/// The same threads, numbered as the client numbers the messages.
+fn by_number(cx: &Selected<'_>, threads: &Threads) -> ThreadTree {
+    let rows = cx.mailbox.view.rows(&threads.uids);
+    let (uids, seqs): (Vec<u32>, Vec<u32>) =
+        rows.map(|(seq, row)| (row.uid.get(), seq.get())).unzip();
+    let seq = |uid: u32| uids.binary_search(&uid).ok().map(|at| seqs[at]);
+    let nodes = threads.tree.nodes.iter();
+    let nodes = nodes.map(|node| Node { number: node.number.and_then(seq), ..*node }).collect();
+    ThreadTree { nodes }
 }
 
 /// Writes thread-lists (RFC 5256 §5): `(2)(3 6 (4 23)(44 7 96))`, a hidden parent as `((1)(2))`.
@@ -126,7 +158,7 @@ impl<'a> Writer<'a> {
             out.push(b' ');
         }
         if let Some(number) = node.number {
-            out.extend_from_slice(number.to_string().as_bytes());
+            wire::response::fetch::number(out, number);
         }
         self.after_number = node.number.is_some();
         self.open.push(parent_splits);
@@ -139,7 +171,6 @@ impl<'a> Writer<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mailbox::thread::Node;
 
     /// `1 >2 >>3 -`: depth by `>`, `-` for a hidden parent.
     fn write(tree: &str) -> String {

@@ -505,6 +505,14 @@ pub(crate) const KEYS: &[Key] = &[
         1 << 40,
         "Memory for accounts that nobody uses at the moment."
     ),
+    limit!(
+        Size,
+        "limits.search_memory_bytes_max",
+        search_memory_bytes_max,
+        0,
+        1 << 40,
+        "Memory for what searches, sorts and threads keep of whole mailboxes."
+    ),
 ];
 
 #[cfg(test)]

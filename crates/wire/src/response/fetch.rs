@@ -48,7 +48,10 @@ impl Small<'_> {
     pub fn print(&self, out: &mut Vec<u8>) {
         match *self {
             Small::Flags(flags) => push(out, format_args!("FLAGS ({flags})")),
-            Small::Uid(uid) => push(out, format_args!("UID {uid}")),
+            Small::Uid(uid) => {
+                out.extend_from_slice(b"UID ");
+                number(out, uid.get());
+            }
             Small::ModSeq(mod_seq) => push(out, format_args!("MODSEQ ({mod_seq})")),
             Small::InternalDate(date) => push(out, format_args!("INTERNALDATE \"{date}\"")),
             Small::Size(bytes) => push(out, format_args!("RFC822.SIZE {bytes}")),
@@ -84,7 +87,25 @@ pub fn section_name(out: &mut Vec<u8>, name: SectionName<'_>, offset: Option<u64
 
 /// `* n FETCH (`
 pub fn open(out: &mut Vec<u8>, seq: SeqNum) {
-    push(out, format_args!("* {seq} FETCH ("));
+    out.extend_from_slice(b"* ");
+    number(out, seq.get());
+    out.extend_from_slice(b" FETCH (");
+}
+
+/// A number in digits, cheaper than by formatting: there may be millions of them in one answer.
+pub fn number(out: &mut Vec<u8>, mut number: u32) {
+    let mut digits = [0; 10];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        // A digit fits.
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 /// `{n}` or `~{n}` and CRLF.

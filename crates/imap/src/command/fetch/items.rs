@@ -41,12 +41,14 @@ pub(super) async fn write(
 /// Items of the columns.
 fn small(cx: &mut Selected<'_>, message: &Message, item: &FetchItem) -> bool {
     let row = &message.row;
-    let flags;
     let small = match item {
         FetchItem::Flags => {
             let rev2 = cx.client.enabled.rev2;
-            flags = sync::flags_text(&cx.mailbox.view, row.uid, rev2).unwrap_or_default();
-            Small::Flags(&flags)
+            let tail = cx.out.tail();
+            tail.extend_from_slice(b"FLAGS (");
+            sync::print_flags(&cx.mailbox.view, row, rev2, tail);
+            tail.push(b')');
+            return true;
         }
         FetchItem::Uid => Small::Uid(row.uid),
         FetchItem::ModSeq => Small::ModSeq(row.mod_seq),

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::session::yield_now;
 
 /// Undecided messages whose summaries are looked up together.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 /// Rows after which others may run: the longest program takes milliseconds for so many.
 const ROWS_IN_A_ROW: usize = 256;
 
@@ -51,8 +51,16 @@ pub(crate) async fn find(
     }
     let within = plan.candidates().unwrap_or_else(|| UidSet::range(Uid::MIN, Uid::MAX));
     progress.aim(within.len().min(u64::from(view.exists())));
+    let count = || {
+        let is_open = |row: &Row| {
+            let facts = Facts { row, marks: view, sent: None, content: &[] };
+            !matches!(plan.verdict(&facts), Verdict::Yes | Verdict::No)
+        };
+        view.mailbox().rows_in(&within).filter(is_open).count()
+    };
     let mut undecided = Vec::with_capacity(BATCH);
     let mut scan = text::Scanner::new(&plan, &cx.shared.limits);
+    scan.look_up(cx, progress, count).await?;
     for (at, (_, row)) in view.rows(&within).enumerate() {
         if at % ROWS_IN_A_ROW == ROWS_IN_A_ROW - 1 {
             progress.tell().await?;

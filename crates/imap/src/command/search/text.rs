@@ -1,6 +1,6 @@
 //! Text keys: messages are read in bounded memory, and only as far as it matters.
 
-use base::{Date, Limits};
+use base::{Date, Limits, UidSet};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use index::Answers;
@@ -9,6 +9,7 @@ use mailbox::search::{Content, Facts, Plan, Verdict};
 use message::search::{Needle, Scan, Want};
 use storage::Error;
 
+use super::column;
 use crate::context::Reading;
 use crate::error::No;
 use crate::progress::Progress;
@@ -28,6 +29,8 @@ pub(super) struct Scanner<'a> {
     plan: &'a Plan,
     wants: Vec<Want>,
     limits: &'a Limits,
+    /// For each want the messages that have it, where that was looked up.
+    columns: Vec<Option<UidSet>>,
     /// What the index knows, once it was asked.
     index: Option<Answers>,
     /// Of the message at hand: what is known, and what is needed.
@@ -39,7 +42,19 @@ impl<'a> Scanner<'a> {
     pub(super) fn new(plan: &'a Plan, limits: &'a Limits) -> Self {
         let wants: Vec<Want> = plan.contents().iter().map(want).collect();
         let (known, needed) = (vec![None; wants.len()], vec![false; wants.len()]);
-        Self { plan, wants, limits, index: None, known, needed }
+        Self { plan, wants, limits, columns: Vec::new(), index: None, known, needed }
+    }
+
+    /// Looks up header keys for the whole mailbox where that is worth while; `undecided` is how many
+    /// messages depend on their text.
+    pub(super) async fn look_up(
+        &mut self,
+        cx: &Reading<'_>,
+        progress: &mut Progress<'_>,
+        undecided: impl Fn() -> usize,
+    ) -> Result<(), No> {
+        self.columns = column::answers(cx, progress, self.plan, undecided).await?;
+        Ok(())
     }
 
     /// Asks the text index, if there is one; the first time only.
@@ -64,9 +79,12 @@ impl<'a> Scanner<'a> {
         self.plan.verdict(&Facts { row, marks, sent, content: &self.known })
     }
 
-    /// Begins with a message: what the index excludes is known.
+    /// Begins with a message: what was looked up, and what the index excludes, is known.
     fn recall(&mut self, row: &Row) {
         self.known.fill(None);
+        for (known, found) in self.known.iter_mut().zip(&self.columns) {
+            *known = found.as_ref().map(|found| found.contains(row.uid));
+        }
         let Some(index) = &self.index else { return };
         let Some(place) = index.place(row.email_id) else { return };
         for (nth, known) in self.known.iter_mut().enumerate() {
@@ -86,10 +104,11 @@ impl<'a> Scanner<'a> {
     ) -> Result<(), No> {
         let mut rest = candidates;
         while !rest.is_empty() {
-            let (group, more) = rest.split_at(group_length(rest));
+            let (group, more) =
+                rest.split_at(group_length(rest.iter().map(|candidate| &candidate.row)));
             let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
             let small = group.iter().filter(|candidate| is_small(&candidate.row));
-            let reads = small.map(|candidate| storage.message(account, candidate.row.position));
+            let reads = small.map(|candidate| storage.glance(account, candidate.row.position));
             let mut reads = join_all(reads).await.into_iter();
             for candidate in group {
                 let bytes = match is_small(&candidate.row) {
@@ -191,18 +210,18 @@ async fn stream(cx: &Reading<'_>, row: &Row, scan: &mut Scan) -> Result<(), Erro
     Ok(())
 }
 
-fn is_small(row: &Row) -> bool {
+pub(super) fn is_small(row: &Row) -> bool {
     u64::from(row.size) <= HELD_BYTES
 }
 
-/// How many of `candidates` may be held at once; at least one.
-fn group_length(candidates: &[Candidate]) -> usize {
+/// How many of these messages may be held at once; at least one.
+pub(super) fn group_length<'r>(rows: impl Iterator<Item = &'r Row>) -> usize {
     let mut octets = 0;
-    let fits = |candidate: &&Candidate| {
-        octets += u64::from(candidate.row.size);
+    let fits = |row: &&Row| {
+        octets += u64::from(row.size);
         octets <= HELD_BYTES
     };
-    candidates.iter().take_while(fits).count().max(1)
+    rows.take_while(fits).count().max(1)
 }
 
 fn want(content: &Content) -> Want {
