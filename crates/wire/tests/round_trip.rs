@@ -8,7 +8,7 @@ use base::{MailboxId, ModSeq, SeqNum, UidValidity};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
+use proptest::sample::{Index, select, subsequence};
 use strategies::{atom, command, mailbox, mod_seq, nz, special_uses, text, uids};
 use wire::command::append::parse_head;
 use wire::response::{
@@ -163,16 +163,17 @@ fn untagged() -> impl Strategy<Value = Untagged> {
     let condition = select(vec![Condition::Ok, Condition::No, Condition::Bad]);
     let attributes =
         || special_uses().prop_map(|all| all.into_iter().map(ListAttribute::Use).collect());
+    let child_info = || subsequence(vec!["SUBSCRIBED", "SPECIAL-USE"], 0..=2);
     let numbers = || (vec(nz().prop_map(|n| n.get()), 0..5), option::of(1u64..9));
     prop_oneof![
         (condition, option::of(code()), any::<String>())
             .prop_map(|(condition, code, text)| Untagged::Status(condition, code, text)),
         any::<String>().prop_map(|text| Untagged::Bye(None, text)),
-        (attributes(), mailbox(), any::<bool>(), option::of(mailbox())).prop_map(
-            |(attributes, mailbox, child_info_subscribed, old_name)| Untagged::List {
+        (attributes(), mailbox(), child_info(), option::of(mailbox())).prop_map(
+            |(attributes, mailbox, child_info, old_name)| Untagged::List {
                 attributes,
                 mailbox,
-                child_info_subscribed,
+                child_info,
                 old_name,
             }
         ),

@@ -31,7 +31,7 @@ pub async fn run(cx: &mut Authenticated<'_>, args: Create) -> Result<Done, No> {
         cx.out.untagged(&Untagged::List {
             attributes: names::attributes(&state, &name),
             mailbox: MailboxName(name),
-            child_info_subscribed: false,
+            child_info: Vec::new(),
             old_name: Some(old),
         });
     }

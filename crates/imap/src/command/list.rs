@@ -18,9 +18,6 @@ use crate::pattern::{self, Pattern};
 
 /// Runs the command.
 pub async fn run(cx: &mut Authenticated<'_>, args: List) -> Result<Done, No> {
-    if args.select.recursive_match && !args.select.subscribed {
-        return Err(No::Bad("RECURSIVEMATCH needs SUBSCRIBED"));
-    }
     if !args.extended && args.patterns.iter().all(String::is_empty) {
         cx.out.untagged(&root());
         return Ok(Done::new("LIST completed"));
@@ -39,6 +36,11 @@ pub async fn run(cx: &mut Authenticated<'_>, args: List) -> Result<Done, No> {
         true => ListAttribute::NonExistent,
         false => ListAttribute::NoSelect,
     };
+    let criteria: Vec<&'static str> =
+        [(args.select.subscribed, "SUBSCRIBED"), (args.select.special_use, "SPECIAL-USE")]
+            .into_iter()
+            .filter_map(|(is_asked, name)| is_asked.then_some(name))
+            .collect();
     let state = cx.live.state();
     let names = state.mailboxes().map(|info| info.name).chain(state.subscriptions());
     pattern::check(&patterns, names)?;
@@ -46,7 +48,7 @@ pub async fn run(cx: &mut Authenticated<'_>, args: List) -> Result<Done, No> {
         cx.out.untagged(&Untagged::List {
             attributes: attributes(&state, name, &found, &args, absent),
             mailbox: MailboxName(name.to_owned()),
-            child_info_subscribed: found.child_info,
+            child_info: if found.child_info { criteria.clone() } else { Vec::new() },
             old_name: None,
         });
         if let Some(info) = state.find(name).filter(|_| found.is_selected)
@@ -65,7 +67,7 @@ pub(crate) fn root() -> Untagged {
     Untagged::List {
         attributes: vec![ListAttribute::NoSelect],
         mailbox: MailboxName(String::new()),
-        child_info_subscribed: false,
+        child_info: Vec::new(),
         old_name: None,
     }
 }
@@ -75,7 +77,7 @@ pub(crate) fn root() -> Untagged {
 struct Found {
     /// It meets the selection options.
     is_selected: bool,
-    /// Subscribed names below it do (RFC 9051 §6.3.9.6).
+    /// Names below it do, and RECURSIVEMATCH asks for that (RFC 9051 §6.3.9.6).
     child_info: bool,
     /// Mailboxes exist below it.
     has_children: bool,

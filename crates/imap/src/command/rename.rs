@@ -35,7 +35,7 @@ pub async fn run(cx: &mut Authenticated<'_>, args: Rename) -> Result<Done, No> {
         cx.out.untagged(&Untagged::List {
             attributes: names::attributes(&state, &to),
             mailbox: MailboxName(to),
-            child_info_subscribed: false,
+            child_info: Vec::new(),
             old_name: Some(old),
         });
     }

@@ -66,7 +66,7 @@ pub(crate) async fn run<T: crate::Transport>(
         out.untagged(&Untagged::List {
             attributes,
             mailbox: MailboxName(info.name.to_owned()),
-            child_info_subscribed: false,
+            child_info: Vec::new(),
             old_name: names::old_name(&args.mailbox, info.name),
         });
     }

@@ -67,19 +67,24 @@ pub(super) fn print(
 
 /// Appends RFC 9051 §9, mbox-list-extended, with the space before, if there is anything in it.
 pub(super) fn print_extended(
-    child_info_subscribed: bool,
+    child_info: &[&str],
     old_name: Option<&MailboxName>,
     out: &mut Vec<u8>,
     style: Style,
 ) {
-    match (child_info_subscribed, old_name) {
-        (false, None) => {}
-        (true, None) => out.extend_from_slice(b" (\"CHILDINFO\" (\"SUBSCRIBED\"))"),
-        (child_info, Some(old_name)) => {
-            let child_info = if child_info { "\"CHILDINFO\" (\"SUBSCRIBED\") " } else { "" };
-            push(out, format_args!(" ({child_info}\"OLDNAME\" ("));
-            emit::mailbox(out, old_name, style);
-            out.extend_from_slice(b"))");
-        }
+    if child_info.is_empty() && old_name.is_none() {
+        return;
     }
+    out.extend_from_slice(b" (");
+    if !child_info.is_empty() {
+        out.extend_from_slice(b"\"CHILDINFO\" ");
+        emit::list(out, child_info, |out, option| push(out, format_args!("\"{option}\"")));
+    }
+    if let Some(old_name) = old_name {
+        let space = if child_info.is_empty() { "" } else { " " };
+        push(out, format_args!("{space}\"OLDNAME\" ("));
+        emit::mailbox(out, old_name, style);
+        out.push(b')');
+    }
+    out.push(b')');
 }

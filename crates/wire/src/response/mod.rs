@@ -69,8 +69,9 @@ pub enum Untagged {
         attributes: Vec<ListAttribute>,
         /// The name; printed with trailing delimiter when it is a prefix only.
         mailbox: MailboxName,
-        /// `CHILDINFO ("SUBSCRIBED")` (RFC 5258 §3.5).
-        child_info_subscribed: bool,
+        /// `CHILDINFO`: the selection options that names below meet, such as `SUBSCRIBED`
+        /// (RFC 5258 §3.5). Empty: there is none.
+        child_info: Vec<&'static str>,
         /// `OLDNAME` (RFC 9051 §6.3.9.7), only for rev2.
         old_name: Option<MailboxName>,
     },
@@ -164,11 +165,11 @@ impl Untagged {
             Self::Capability(names) => words("CAPABILITY", names, out),
             Self::Enabled(names) => words("ENABLED", names, out),
             Self::Id(fields) => print_id(fields.as_ref(), out, style),
-            Self::List { attributes, mailbox, child_info_subscribed, old_name } => {
+            Self::List { attributes, mailbox, child_info, old_name } => {
                 list::print("LIST", attributes, mailbox, out, style);
                 // OLDNAME came with rev2; others do not expect it.
                 let old_name = old_name.as_ref().filter(|_| encoding.rev2);
-                list::print_extended(*child_info_subscribed, old_name, out, style);
+                list::print_extended(child_info, old_name, out, style);
             }
             Self::Lsub(attributes, mailbox) => list::print("LSUB", attributes, mailbox, out, style),
             Self::Xlist(attributes, mailbox) => {

@@ -102,7 +102,7 @@ fn mailboxes() {
     let list = |attributes: Vec<ListAttribute>, mailbox: &str| Untagged::List {
         attributes,
         mailbox: name(mailbox),
-        child_info_subscribed: false,
+        child_info: vec![],
         old_name: None,
     };
     check(
@@ -129,7 +129,7 @@ fn mailboxes() {
     let extended = Untagged::List {
         attributes: vec![],
         mailbox: name("b"),
-        child_info_subscribed: true,
+        child_info: vec!["SUBSCRIBED"],
         old_name: Some(name("Müll")),
     };
     check(
