@@ -15,6 +15,10 @@ use crate::shelf::{Catalogue, Segment, Shelf};
 /// used last stays whatever it takes: about 30 bytes a message.
 const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Questions of one search that are narrowed: an answer takes a bit a message, and what is read for
+/// it up to 100 KiB of each segment.
+const QUESTIONS_MAX: usize = 32;
+
 /// The indexes of all accounts.
 pub struct Library {
     pub(crate) storage: Arc<dyn Storage>,
@@ -69,7 +73,7 @@ impl Library {
     /// logged, and narrows nothing.
     pub async fn ask(&self, account: AccountId, wants: &[Want]) -> Answers {
         let nothing = || Answers { catalogue: Arc::default(), bits: vec![None; wants.len()] };
-        let queries: Vec<Query> = wants.iter().map(Query::new).collect();
+        let queries: Vec<Query> = wants.iter().take(QUESTIONS_MAX).map(Query::new).collect();
         if !queries.iter().any(Query::narrows) {
             return nothing();
         }

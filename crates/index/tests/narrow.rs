@@ -63,6 +63,17 @@ fn rare_words_are_scanned_alone() {
 }
 
 #[test]
+fn of_many_questions_the_first_are_narrowed() {
+    let world = full(20);
+    let library = world.library();
+    world.update(&library);
+    let wants = vec![body("nowhere"); 1000];
+    let answers = storage::conformance::block_on(library.ask(common::id(), &wants));
+    let id = world.messages[0].0;
+    assert!(answers.excludes(0, id) && !answers.excludes(999, id));
+}
+
+#[test]
 fn stays_below_its_share_of_the_text() {
     let world = full(2000);
     let library = world.library();

@@ -109,7 +109,9 @@ impl World {
     fn whole(&self, name: &str) -> Bytes {
         // Memory tells no lengths: the longest prefix that can be read is the file.
         let can = |end: u64| {
-            let part = block_on(self.storage.cache_read(id(), name, Vec::from([0..end]))).unwrap();
+            let part =
+                block_on(self.storage.cache_read(id(), name, std::iter::once(0..end).collect()))
+                    .unwrap();
             part.map(|mut parts| parts.remove(0))
         };
         let (mut low, mut high) = (0, 1u64 << 32);
