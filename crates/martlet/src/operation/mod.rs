@@ -40,15 +40,31 @@ pub(crate) enum Request {
     ImportMbox { path: PathBuf, account: String, mailbox: String },
 }
 
+impl Request {
+    /// Whether it ends with the one who asked: what takes long, and is safe to run again.
+    fn may_be_cut(&self) -> bool {
+        matches!(
+            self,
+            Self::IndexRebuild { .. } | Self::ImportMaildir { .. } | Self::ImportMbox { .. }
+        )
+    }
+}
+
 /// The handler of the admin socket.
 pub(crate) struct Operations;
 
 impl Handler for Operations {
     fn handle(&self, node: Arc<Node>, request: Value, progress: Progress) -> Answer {
         Box::pin(async move {
-            let request = serde_json::from_value(request)
+            let request: Request = serde_json::from_value(request)
                 .map_err(|error| Refused::new("protocol", error.to_string()))?;
-            run(&node, request, progress).await
+            if request.may_be_cut() {
+                return run(&node, request, progress).await;
+            }
+            // Its caller may go away at any moment: half an account, or a password that only the
+            // disk knows, must not be what is left.
+            let work = tokio::spawn(async move { run(&node, request, progress).await });
+            work.await.unwrap_or_else(|error| Err(Refused::new("failed", error.to_string())))
         })
     }
 }
