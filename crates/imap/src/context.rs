@@ -58,6 +58,20 @@ impl Default for Settings {
     }
 }
 
+impl Shared {
+    /// The end of a session when the server stops. A command that takes long asks between messages:
+    /// nothing that it has told or done becomes wrong by its end.
+    pub(crate) fn go_on(&self) -> Result<(), No> {
+        match self.stop.is_set() {
+            true => Err(No::Bye(STOPPING)),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The last words of a server that stops.
+pub(crate) const STOPPING: &str = "server is shutting down";
+
 /// Counts the connections of accounts.
 pub trait Registry: Send + Sync {
     /// A client logged in. The guard lives as long as its session; `None`: the account has too many
@@ -264,7 +278,7 @@ impl Selected<'_> {
     pub(crate) fn long_work(&mut self) -> (Reading<'_>, Progress<'_>) {
         let Self { tag, shared, live, mailbox, out, pace, .. } = self;
         let reading = Reading { shared, live, mailbox };
-        (reading, Progress { pace, tag, clock: &*shared.clock, out: out.reborrow() })
+        (reading, Progress { pace, tag, shared, out: out.reborrow() })
     }
 
     /// Seconds since 1970 UTC.

@@ -4,7 +4,6 @@
 //! Only commands that look through many messages before they answer say it: SEARCH, SORT, THREAD.
 //! FETCH answers as it goes, and COPY, MOVE and STORE are one record whatever they name.
 
-use account::Clock;
 use wire::response::{Code, Condition, Untagged};
 
 use crate::capability;
@@ -37,7 +36,7 @@ impl Pace {
 pub(crate) struct Progress<'a> {
     pub(crate) pace: &'a mut Pace,
     pub(crate) tag: &'a str,
-    pub(crate) clock: &'a dyn Clock,
+    pub(crate) shared: &'a Shared,
     pub(crate) out: Out<'a>,
 }
 
@@ -54,10 +53,11 @@ impl Progress<'_> {
         self.pace.done = self.pace.done.saturating_add(messages as u64).min(self.pace.goal);
     }
 
-    /// Says it, if the time has come. Between responses only.
+    /// Says it, if the time has come. Between responses only. An error when the server stops.
     pub(crate) async fn tell(&mut self) -> Result<(), No> {
+        self.shared.go_on()?;
         let Some(next_ms) = self.pace.next_ms else { return Ok(()) };
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.shared.clock.now_ms();
         if now_ms < next_ms {
             return Ok(());
         }

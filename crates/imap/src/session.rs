@@ -139,9 +139,7 @@ impl<T: Transport> Driver<T> {
     async fn read(&mut self) -> Result<bool, No> {
         self.flush().await?;
         self.in_a_row = 0;
-        if self.shared.stop.is_set() {
-            return Err(No::Bye("server is shutting down"));
-        }
+        self.shared.go_on()?;
         let timeout = self.patience()?;
         let before = self.connection.inbox().len();
         let stop = self.shared.stop.clone();
@@ -150,7 +148,7 @@ impl<T: Transport> Driver<T> {
             let stopped = std::pin::pin!(stop.wait());
             match select(read, stopped).await {
                 Either::Left((received, _)) => received?,
-                Either::Right(_) => return Err(No::Bye("server is shutting down")),
+                Either::Right(_) => return Err(No::Bye(context::STOPPING)),
             }
         };
         let after = self.connection.inbox().len();

@@ -65,6 +65,7 @@ pub async fn run(cx: &mut Selected<'_>, args: Fetch) -> Result<Done, No> {
         if group.is_empty() {
             break;
         }
+        cx.shared.go_on()?;
         answer(cx, &plan, group, &mut trouble).await?;
     }
     trouble.end()

@@ -8,6 +8,7 @@ use mailbox::Expunges;
 use wire::response::{Condition, Continuation, Untagged};
 
 use crate::connection::Event;
+use crate::context::STOPPING;
 use crate::error::{Done, No};
 use crate::session::{Driver, Session};
 use crate::transport::Received;
@@ -56,7 +57,7 @@ async fn idle<T: crate::Transport>(driver: &mut Driver<T>) -> Result<Option<Byte
                 Either::Left((received, _)) => Some(received?),
                 Either::Right((Either::Left(_), _)) => None,
                 Either::Right((Either::Right(_), _)) => {
-                    return Err(No::Bye("server is shutting down"));
+                    return Err(No::Bye(STOPPING));
                 }
             }
         };
