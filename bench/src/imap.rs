@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use memchr::memchr;
 
+use crate::tls;
+
 /// Anything that went wrong, in words.
 pub(crate) type Failure = String;
 
@@ -29,9 +31,13 @@ pub(crate) struct Answer {
     pub(crate) tagged: String,
 }
 
+/// Bytes both ways.
+pub(crate) trait Socket: Read + Write + Send {}
+impl<T: Read + Write + Send> Socket for T {}
+
 /// A connection.
 pub(crate) struct Imap {
-    stream: TcpStream,
+    stream: Box<dyn Socket>,
     buffer: Box<[u8]>,
     from: usize,
     to: usize,
@@ -40,9 +46,15 @@ pub(crate) struct Imap {
 impl Imap {
     /// Connects and reads the greeting.
     pub(crate) fn connect(address: &str) -> Result<Self, Failure> {
-        let stream = TcpStream::connect(address).map_err(|error| format!("{address}: {error}"))?;
-        stream.set_nodelay(true).map_err(text)?;
-        stream.set_read_timeout(Some(Duration::from_secs(300))).map_err(text)?;
+        Self::greeted(Box::new(connect(address)?))
+    }
+
+    /// The same inside TLS.
+    pub(crate) fn connect_tls(address: &str) -> Result<Self, Failure> {
+        Self::greeted(Box::new(tls::wrap(connect(address)?)?))
+    }
+
+    fn greeted(stream: Box<dyn Socket>) -> Result<Self, Failure> {
         let mut imap = Self { stream, buffer: vec![0; 64 * 1024].into(), from: 0, to: 0 };
         let mut greeting = Vec::new();
         imap.line(&mut greeting)?;
@@ -57,7 +69,7 @@ impl Imap {
     }
 
     /// The socket, for those who only wait.
-    pub(crate) fn into_stream(self) -> TcpStream {
+    pub(crate) fn into_socket(self) -> Box<dyn Socket> {
         self.stream
     }
 
@@ -184,6 +196,13 @@ impl Imap {
         }
         Ok(())
     }
+}
+
+fn connect(address: &str) -> Result<TcpStream, Failure> {
+    let stream = TcpStream::connect(address).map_err(|error| format!("{address}: {error}"))?;
+    stream.set_nodelay(true).map_err(text)?;
+    stream.set_read_timeout(Some(Duration::from_secs(300))).map_err(text)?;
+    Ok(stream)
 }
 
 fn text(error: io::Error) -> Failure {

@@ -6,11 +6,14 @@
 
 mod chart;
 mod cost;
+mod idle;
 mod imap;
 mod lmtp;
 mod mail;
+mod mixed;
 mod report;
 mod servers;
+mod tls;
 mod workloads;
 
 use std::path::PathBuf;
@@ -21,7 +24,7 @@ use clap::Parser;
 use crate::imap::Failure;
 use crate::report::{Cell, Report};
 use crate::servers::{Kind, Server};
-use crate::workloads::{ALL, Scale};
+use crate::workloads::{ALL, ALONE, Scale, Workload};
 
 /// Runs the workloads on martlet and its rivals alternately and prints a table.
 #[derive(Parser)]
@@ -66,32 +69,25 @@ fn run(options: &Options) -> Result<(), Failure> {
     }
     let scale = match options.quick {
         true => Scale { messages: 2_000, writes: 320, idle: 50 },
-        false => Scale { messages: options.messages, writes: 3_200, idle: 1_000 },
+        false => {
+            let writes = (options.messages / 32).clamp(320, 3_200);
+            Scale { messages: options.messages, writes, idle: 1_000 }
+        }
     };
     let mut servers = Vec::new();
     for &kind in &kinds {
         servers.push(Server::start(kind, &options.binary)?);
     }
     let mut report = Report::new(kinds.iter().map(|kind| kind.name()).collect());
-    for workload in ALL {
+    let everybody = servers.len();
+    let all = ALL.iter().map(|workload| (workload, everybody));
+    // The first is martlet.
+    for (workload, count) in all.chain(ALONE.iter().map(|workload| (workload, 1))) {
         let fills = workload.name.starts_with("MULTIAPPEND");
-        if !fills && !workload.name.contains(&options.only) {
-            continue;
+        if fills || workload.name.contains(&options.only) {
+            let cells = measure(workload, (&mut servers, count), (options, scale), &mut report)?;
+            report.add(workload.name, cells);
         }
-        let rounds = if options.quick { 1 } else { workload.rounds };
-        let mut cells: Vec<Cell> = vec![Cell::default(); servers.len()];
-        for _ in 0..rounds {
-            // A B A B: what disturbs the machine disturbs all.
-            for (nth, (server, cell)) in servers.iter_mut().zip(&mut cells).enumerate() {
-                let before = cost::of(server.pid()).cpu_seconds;
-                let measure = (workload.run)(server, scale)
-                    .map_err(|why| format!("{}, {}: {why}", server.kind.name(), workload.name))?;
-                let after = cost::of(server.pid());
-                cell.add(measure, after.cpu_seconds - before);
-                report.note_memory(nth, after.memory_bytes);
-            }
-        }
-        report.add(workload.name, cells);
     }
     report.end();
     let command = command();
@@ -99,6 +95,29 @@ fn run(options: &Options) -> Result<(), Failure> {
         report.write(directory, &command)?;
     }
     options.page.as_ref().map_or(Ok(()), |page| report.write_page(page, &command))
+}
+
+/// One row: the first `count` servers, the others without a value.
+fn measure(
+    workload: &Workload,
+    (servers, count): (&mut [Server], usize),
+    (options, scale): (&Options, Scale),
+    report: &mut Report,
+) -> Result<Vec<Cell>, Failure> {
+    let rounds = if options.quick { 1 } else { workload.rounds };
+    let mut cells: Vec<Cell> = vec![Cell::default(); servers.len()];
+    for _ in 0..rounds {
+        // A B A B: what disturbs the machine disturbs all.
+        for (nth, (server, cell)) in servers.iter_mut().zip(&mut cells).take(count).enumerate() {
+            let before = cost::of(server.pid()).cpu_seconds;
+            let measure = (workload.run)(server, scale)
+                .map_err(|why| format!("{}, {}: {why}", server.kind.name(), workload.name))?;
+            let after = cost::of(server.pid());
+            cell.add(measure, after.cpu_seconds - before);
+            report.note_memory(nth, after.memory_bytes);
+        }
+    }
+    Ok(cells)
 }
 
 /// How to repeat this.

@@ -52,6 +52,8 @@ pub(crate) struct Server {
     pub(crate) kind: Kind,
     /// IMAP in the clear.
     pub(crate) imap: String,
+    /// IMAP inside TLS.
+    pub(crate) imaps: String,
     /// LMTP.
     pub(crate) lmtp: String,
     home: tempfile::TempDir,
@@ -69,11 +71,11 @@ impl Server {
     /// Starts a server with all its accounts in a directory of its own.
     pub(crate) fn start(kind: Kind, binary: &Path) -> Result<Self, Failure> {
         let home = tempfile::Builder::new().prefix("bench-").tempdir().map_err(text)?;
-        let (child, imap, lmtp) = match kind {
+        let (child, [imap, imaps, lmtp]) = match kind {
             Kind::Martlet => start_martlet(binary, home.path())?,
             _ => start_dovecot(kind, home.path())?,
         };
-        let server = Self { kind, imap, lmtp, home, child, binary: binary.to_owned() };
+        let server = Self { kind, imap, imaps, lmtp, home, child, binary: binary.to_owned() };
         if kind == Kind::Martlet {
             server.add_accounts()?;
         }
@@ -83,11 +85,12 @@ impl Server {
     /// Stops the server and starts it again on the same mail.
     pub(crate) fn restart(&mut self) -> Result<(), Failure> {
         self.stop();
-        let (child, imap, lmtp) = match self.kind {
+        let (child, [imap, imaps, lmtp]) = match self.kind {
             Kind::Martlet => start_martlet(&self.binary, self.home.path())?,
             kind => start_dovecot(kind, self.home.path())?,
         };
-        (self.child, self.imap, self.lmtp) = (child, imap, lmtp);
+        self.child = child;
+        [self.imap, self.imaps, self.lmtp] = [imap, imaps, lmtp];
         Ok(())
     }
 
@@ -131,12 +134,18 @@ fn text(error: std::io::Error) -> Failure {
     error.to_string()
 }
 
-fn start_martlet(binary: &Path, home: &Path) -> Result<(Child, String, String), Failure> {
+fn start_martlet(binary: &Path, home: &Path) -> Result<(Child, [String; 3]), Failure> {
     let log = fs::File::create(home.join("log")).map_err(text)?;
+    // All clients come from one address.
+    let config = "[limits]\nconnections_per_address_max = 1000000\n\
+                  connections_per_account_max = 1000000\nconnections_before_login_max = 1000000\n";
+    fs::write(home.join("martlet.toml"), config).map_err(text)?;
     let mut child = Command::new(binary)
-        .args(["serve", "--imap", "127.0.0.1:0", "--imaps", "none", "--lmtp", "127.0.0.1:0"])
+        .args(["serve", "--imap", "127.0.0.1:0", "--imaps", "127.0.0.1:0", "--lmtp", "127.0.0.1:0"])
         .arg("--data")
         .arg(home.join("data"))
+        .arg("--config")
+        .arg(home.join("martlet.toml"))
         .stdout(Stdio::piped())
         .stderr(log)
         .spawn()
@@ -148,8 +157,8 @@ fn start_martlet(binary: &Path, home: &Path) -> Result<(Child, String, String), 
         let found = line.split_whitespace().find_map(|word| word.strip_prefix(name));
         found.map(str::to_owned).ok_or_else(|| format!("not ready: {line}"))
     };
-    let (imap, lmtp) = (address("imap=")?, address("lmtp=")?);
-    Ok((child, imap, lmtp))
+    let addresses = [address("imap=")?, address("imaps=")?, address("lmtp=")?];
+    Ok((child, addresses))
 }
 
 fn free_port() -> Result<u16, Failure> {
@@ -159,8 +168,8 @@ fn free_port() -> Result<u16, Failure> {
 
 /// Dovecot 2.3, as Debian packages it, with what makes it fast: login processes that are reused,
 /// every limit out of the way, and `mail_fsync = always`, which is what martlet does.
-fn start_dovecot(kind: Kind, home: &Path) -> Result<(Child, String, String), Failure> {
-    let (imap, lmtp) = (free_port()?, free_port()?);
+fn start_dovecot(kind: Kind, home: &Path) -> Result<(Child, [String; 3]), Failure> {
+    let (imap, imaps, lmtp) = (free_port()?, free_port()?, free_port()?);
     let store = match kind {
         Kind::DovecotMdbox => "mdbox",
         _ => "maildir",
@@ -172,10 +181,14 @@ fn start_dovecot(kind: Kind, home: &Path) -> Result<(Child, String, String), Fai
     chown(&mail, Some(65534), Some(65534)).map_err(text)?;
     let users: String = (0..ACCOUNTS).map(|n| format!("user{n}:{{PLAIN}}{PASSWORD}\n")).collect();
     fs::write(home.join("users"), users).map_err(text)?;
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+    let made = made.map_err(|error| error.to_string())?;
+    fs::write(home.join("certificate.pem"), made.cert.pem()).map_err(text)?;
+    fs::write(home.join("key.pem"), made.signing_key.serialize_pem()).map_err(text)?;
     let at = home.display();
     let config = format!(
         "base_dir = {at}/run\nstate_dir = {at}/state\nlog_path = {at}/log\nprotocols = imap lmtp\n\
-         listen = 127.0.0.1\nssl = no\ndisable_plaintext_auth = no\nmail_fsync = always\n\
+         listen = 127.0.0.1\nssl = yes\nssl_cert = <{at}/certificate.pem\nssl_key = <{at}/key.pem\ndisable_plaintext_auth = no\nmail_fsync = always\n\
          mail_location = {store}:{at}/data/%u\nfirst_valid_uid = 1\nmail_uid = 65534\n\
          mail_gid = 65534\nmail_max_userip_connections = 0\nauth_username_format = %Ln\n\
          default_process_limit = 20000\ndefault_client_limit = 30000\ndefault_vsz_limit = 0\n\
@@ -183,7 +196,7 @@ fn start_dovecot(kind: Kind, home: &Path) -> Result<(Child, String, String), Fai
          userdb {{\n driver = static\n args = uid=65534 gid=65534 home={at}/data/%u allow_all_users=yes\n}}\n\
          namespace inbox {{\n inbox = yes\n separator = /\n}}\n\
          service imap-login {{\n service_count = 0\n process_min_avail = 2\n\
-         \u{20}inet_listener imap {{\n port = {imap}\n }}\n inet_listener imaps {{\n port = 0\n }}\n}}\n\
+         \u{20}inet_listener imap {{\n port = {imap}\n }}\n inet_listener imaps {{\n port = {imaps}\n ssl = yes\n }}\n}}\n\
          service imap {{\n service_count = 100\n process_min_avail = 4\n}}\n\
          service lmtp {{\n process_min_avail = 4\n inet_listener lmtp {{\n port = {lmtp}\n }}\n}}\n"
     );
@@ -196,10 +209,10 @@ fn start_dovecot(kind: Kind, home: &Path) -> Result<(Child, String, String), Fai
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("dovecot: {error}; install dovecot-imapd and dovecot-lmtpd"))?;
-    let (imap, lmtp) = (format!("127.0.0.1:{imap}"), format!("127.0.0.1:{lmtp}"));
+    let addresses = [imap, imaps, lmtp].map(|port| format!("127.0.0.1:{port}"));
     for _ in 0..200 {
-        if TcpStream::connect(&imap).is_ok() && TcpStream::connect(&lmtp).is_ok() {
-            return Ok((child, imap, lmtp));
+        if addresses.iter().all(|address| TcpStream::connect(address).is_ok()) {
+            return Ok((child, addresses));
         }
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -5,9 +5,11 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use crate::cost;
+use crate::idle;
 use crate::imap::{Failure, Imap};
 use crate::lmtp::Lmtp;
 use crate::mail::{self, Chance, Sizes, message};
+use crate::mixed;
 use crate::servers::{ACCOUNTS, PASSWORD, Server};
 
 /// How much to do.
@@ -102,8 +104,33 @@ pub(crate) const ALL: &[Workload] = &[
     Workload { name: "COPY of a tenth", rounds: 3, run: copy },
     Workload { name: "MOVE of a tenth", rounds: 2, run: move_there_and_back },
     Workload { name: "EXPUNGE of a tenth", rounds: 2, run: expunge },
-    Workload { name: "delivery to EXISTS, median", rounds: 3, run: latency },
-    Workload { name: "memory of an idle connection", rounds: 1, run: idle_memory },
+    Workload { name: "delivery to EXISTS, median", rounds: 3, run: idle::latency },
+    Workload { name: "mixed load, 64 clients", rounds: 3, run: mixed::rate },
+    Workload { name: "mixed load, slowest of 100", rounds: 3, run: mixed::slowest },
+    Workload {
+        name: "memory of an idle connection",
+        rounds: 1,
+        run: |s, n| idle::memory(s, n.idle, false),
+    },
+    Workload {
+        name: "memory of an idle connection, TLS",
+        rounds: 1,
+        run: |s, n| idle::memory(s, n.idle, true),
+    },
+];
+
+/// For martlet alone: processes for so many connections take minutes to start.
+pub(crate) const ALONE: &[Workload] = &[
+    Workload {
+        name: "memory of each of 10,000 idle connections",
+        rounds: 1,
+        run: |s, n| idle::memory(s, n.idle * 10, false),
+    },
+    Workload {
+        name: "memory of each of 5,000 idle connections, TLS",
+        rounds: 1,
+        run: |s, n| idle::memory(s, n.idle * 5, true),
+    },
 ];
 
 fn rate(count: usize, seconds: f64) -> Result<Measure, Failure> {
@@ -123,7 +150,7 @@ fn expect(what: &str, found: u64, wanted: u64) -> Result<(), Failure> {
 
 /// Makes each client ready, then runs `work` for all of them at once. How long that took, in
 /// seconds.
-fn parallel<T: Send>(
+pub(crate) fn parallel<T: Send>(
     clients: usize,
     ready: impl Fn(usize) -> Result<T, Failure> + Sync,
     work: impl Fn(usize, T) -> Result<(), Failure> + Sync,
@@ -150,7 +177,8 @@ fn in_threads<T: Send, R: Send>(
     })
 }
 
-fn user(n: usize) -> String {
+/// Names an account.
+pub(crate) fn user(n: usize) -> String {
     format!("user{}", n % ACCOUNTS)
 }
 
@@ -428,36 +456,4 @@ fn expunge(server: &mut Server, scale: Scale) -> Result<Measure, Failure> {
     imap.ok("UNSELECT")?;
     imap.ok("DELETE doomed")?;
     measure
-}
-
-fn latency(server: &mut Server, _: Scale) -> Result<Measure, Failure> {
-    let mut watcher = Imap::login(&server.imap, "user5", PASSWORD)?;
-    watcher.ok("SELECT INBOX")?;
-    watcher.send(b"IDLE")?;
-    watcher.wait_for("+")?;
-    let mut lmtp = Lmtp::connect(&server.lmtp)?;
-    let mut times = Vec::new();
-    for n in 0..41 {
-        let start = Instant::now();
-        lmtp.deliver("user5", &message(n, Sizes::Small))?;
-        watcher.wait_for("EXISTS")?;
-        times.push(start.elapsed().as_secs_f64() * 1000.0);
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(Measure { unit: Unit::Millis, value: times[20] })
-}
-
-fn idle_memory(server: &mut Server, scale: Scale) -> Result<Measure, Failure> {
-    let before = cost::of(server.pid()).memory_bytes;
-    let mut idle = Vec::new();
-    for n in 0..scale.idle {
-        let mut imap = Imap::login(&server.imap, &user(n), PASSWORD)?;
-        imap.ok("SELECT INBOX")?;
-        imap.send(b"IDLE")?;
-        imap.wait_for("+")?;
-        idle.push(imap.into_stream());
-    }
-    let after = cost::of(server.pid()).memory_bytes;
-    let each = after.saturating_sub(before) as f64 / scale.idle as f64;
-    Ok(Measure { unit: Unit::Bytes, value: each })
 }
