@@ -14,8 +14,10 @@ use common::hostile::{KIB, exchange, growth, is_well, rest, start};
 
 const MIB: u64 = 1024 * KIB;
 
+type Unfinished = (&'static str, Vec<u8>, usize, Vec<u8>, &'static str);
+
 /// What strangers begin and do not end: the beginning, what the server says to it, and the end.
-fn unfinished() -> Vec<(&'static str, Vec<u8>, usize, Vec<u8>, &'static str)> {
+fn unfinished() -> Vec<Unfinished> {
     let fill = |n: usize| vec![b'x'; n];
     let cat = |parts: &[&[u8]]| parts.concat();
     let nothing = "a0 OK NOOP completed\r\n";
