@@ -291,13 +291,11 @@ impl Client {
         let (first, last) = self.numbers();
         let uids = (self.messages[first - 1].uid.unwrap(), self.messages[last - 1].uid.unwrap());
         if self.random.below(2) == 0 {
-            self.run(&format!("STORE {first}:{last} +FLAGS.SILENT (\\Deleted)"));
-            // Which the silence does not hide from itself.
-            for known in
-                self.messages.iter_mut().filter(|m| m.uid >= Some(uids.0) && m.uid <= Some(uids.1))
-            {
+            // Believed at once: what others do to the flags then is told in the answer.
+            for known in &mut self.messages[first - 1..last] {
                 known.flags.as_mut().unwrap().insert("\\Deleted".to_owned());
             }
+            self.run(&format!("STORE {first}:{last} +FLAGS.SILENT (\\Deleted)"));
         }
         match self.random.below(2) {
             0 => self.run("EXPUNGE"),
