@@ -126,6 +126,18 @@ impl Accounts {
         removed
     }
 
+    /// Ends all sessions of an account; whoever opens it again finds it as it is. Commits that wait
+    /// for the disk may still happen.
+    pub async fn disconnect(&self, id: AccountId) {
+        let slot = self.slot(id);
+        let _loading = slot.loading.lock().await;
+        if let Some(folds) = lock(&slot.folds).upgrade() {
+            folds.disconnected.store(true, Relaxed);
+            folds.end_with(Error::Failed("disconnected by the administrator".into()));
+        }
+        self.forget(id, &slot);
+    }
+
     /// Writes snapshots of what changed and lets go of everything: for a graceful stop.
     pub async fn close(&self) {
         let slots: Vec<Arc<Slot>> = lock(&self.known).slots.values().cloned().collect();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -40,6 +40,8 @@ pub(crate) struct Folds {
     pub(crate) around: Surroundings,
     /// How many [`crate::Live`] there are; changes under the lock of [`crate::Accounts`].
     pub(crate) users: AtomicUsize,
+    /// Ended by [`crate::Accounts::disconnect`].
+    pub(crate) disconnected: AtomicBool,
     newest: AsyncMutex<Newest>,
     published: Mutex<Published>,
     event: Event,
@@ -92,6 +94,7 @@ impl Folds {
             id,
             around,
             users: AtomicUsize::new(0),
+            disconnected: AtomicBool::new(false),
             newest: AsyncMutex::new(Newest { fold, in_flight: None }),
             published: Mutex::new(published),
             event: Event::new(),

@@ -1,5 +1,6 @@
 //! An account in use.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 
 use base::{AccountId, Limits};
@@ -65,6 +66,11 @@ impl Live {
     /// Whether the account was removed.
     pub fn is_removed(&self) -> bool {
         matches!(self.end(), Some(Error::NoAccount))
+    }
+
+    /// Whether it has ended by [`Accounts::disconnect`].
+    pub fn is_disconnected(&self) -> bool {
+        self.folds.disconnected.load(Relaxed)
     }
 
     /// Decides on the newest fold, commits, waits for the disk, publishes. `decide` runs again if

@@ -151,6 +151,24 @@ fn long_tails_are_saved() {
 }
 
 #[test]
+fn whoever_is_disconnected_comes_again() {
+    let slow = Slow::default();
+    let accounts = accounts(&slow, Limits::default());
+    run(accounts.disconnect(ID));
+    let live = run(accounts.create(ID)).unwrap();
+    let listener = live.listen();
+    run(accounts.disconnect(ID));
+    run(listener);
+    assert!(live.is_disconnected() && !live.is_removed());
+    assert!(matches!(run(live.incoming(None)).err(), Some(Error::Failed(_))));
+    let again = run(accounts.open(ID)).unwrap();
+    assert!(again.end().is_none() && !again.is_disconnected());
+    assert_eq!(again.state().head(), live.state().head());
+    drop(live);
+    assert_eq!(accounts.in_memory().0, 1);
+}
+
+#[test]
 fn sessions_find_that_their_account_is_gone() {
     let slow = Slow::default();
     let accounts = accounts(&slow, Limits::default());

@@ -108,6 +108,10 @@ impl Directory {
                 };
                 Ok(())
             }
+            Entry::Emptied => {
+                *self = Self::default();
+                Ok(())
+            }
         }
     }
 
@@ -154,6 +158,33 @@ impl Directory {
         let mut users: Vec<_> = self.users.values().collect();
         users.sort_by(|a, b| a.name.cmp(&b.name));
         users
+    }
+
+    /// Entries that make this directory from any other one.
+    pub fn entries(&self) -> Vec<Bytes> {
+        let mut entries = vec![Entry::Emptied];
+        for user in self.users.values() {
+            let id = user.id;
+            let (name, created) = (user.name.clone(), user.created);
+            entries.push(Entry::AccountAdded { id, name, created });
+            if let Some(credential) = &user.credential {
+                let credential = Some(Credential::clone(credential));
+                entries.push(Entry::PasswordSet { id, credential });
+            }
+            for alias in &user.aliases {
+                entries.push(Entry::AliasSet { alias: alias.clone(), id });
+            }
+            if user.quota.is_some() {
+                entries.push(Entry::QuotaSet { id, bytes: user.quota });
+            }
+            if user.disabled {
+                entries.push(Entry::Disabled { id, disabled: true });
+            }
+        }
+        for (key, value) in &self.settings {
+            entries.push(Entry::Setting { key: key.clone(), value: value.clone() });
+        }
+        entries.iter().map(Entry::encode).collect()
     }
 
     /// A setting of the server.
@@ -228,6 +259,13 @@ mod tests {
             }
             two.apply(&bytes);
             prop_assert_eq!(&one, &*two.directory());
+            // What says it again says all of it, whatever was there.
+            let mut other = Directory::default();
+            other.apply(&Entry::Setting { key: "x".into(), value: "y".into() }.encode()).unwrap();
+            for entry in one.entries() {
+                other.apply(&entry).unwrap();
+            }
+            prop_assert_eq!(&one, &other);
         }
     }
 }

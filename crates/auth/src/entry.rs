@@ -68,6 +68,9 @@ pub enum Entry {
         /// Its value.
         value: Bytes,
     },
+    /// Nothing of what was said before holds; the entries behind it say all of it again, so that
+    /// those before it can go.
+    Emptied,
 }
 
 /// Bytes that are not an entry this version knows.
@@ -132,6 +135,7 @@ impl Entry {
                 put(&mut out, key.as_bytes());
                 put(&mut out, value);
             }
+            Self::Emptied => out.push(9),
         }
         out.into()
     }
@@ -166,6 +170,7 @@ impl Entry {
                 let key = input.string()?;
                 Self::Setting { key, value: Bytes::copy_from_slice(input.bytes()?) }
             }
+            9 => Self::Emptied,
             kind => return Err(Unreadable::Kind(kind)),
         };
         if input.0.is_empty() { Ok(entry) } else { Err(Unreadable::Malformed) }
@@ -287,6 +292,7 @@ pub(crate) mod tests {
             id().prop_map(|id| Entry::AccountRemoved { id }),
             ("[kl]", prop::collection::vec(any::<u8>(), 0..4))
                 .prop_map(|(key, value)| Entry::Setting { key, value: value.into() }),
+            Just(Entry::Emptied),
         ]
     }
 

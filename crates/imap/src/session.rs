@@ -388,6 +388,9 @@ impl<T: Transport> Driver<T> {
         match live.end() {
             None => Ok(()),
             Some(storage::Error::NoAccount) => Err(No::Bye("the account was removed")),
+            Some(_) if live.is_disconnected() => {
+                Err(No::Bye("the administrator has changed the account, connect again"))
+            }
             Some(_) => Err(No::Bye("storage failed, connect again")),
         }
     }

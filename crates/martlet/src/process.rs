@@ -2,21 +2,53 @@
 
 use std::os::unix::net::UnixDatagram;
 
+use base::Limits;
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
-/// Files are for their owner only; no core dump holds mail or passwords; as many file descriptors
-/// as the system lets us have.
+/// Files are for their owner only; no core dump holds mail or passwords.
 pub(crate) fn harden() {
     private_files();
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {
         tracing::warn!(%error, "core dumps stay possible");
     }
+}
+
+/// Raises the number of open files as far as the system lets us, and tells how many there may be.
+pub(crate) fn open_files() -> u64 {
     let files = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files }) {
         tracing::warn!(%error, "the number of open files stays small");
     }
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    tracing::info!(files, "open files");
+    files
+}
+
+/// Files that are not connections: those of logs, and what a process has.
+const OTHER_FILES: u64 = 512;
+
+/// Keeps connections within the files that the process may have open. Says what had to be changed.
+pub(crate) fn bound_connections(limits: &mut Limits, files: u64) -> Vec<String> {
+    let room = files - OTHER_FILES.min(files / 2);
+    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    // Whoever is not logged in must not take the place of those who are.
+    let bounds = [
+        ("connections_per_address_max", &mut limits.connections_per_address_max, room),
+        ("connections_per_account_max", &mut limits.connections_per_account_max, room),
+        ("connections_before_login_max", &mut limits.connections_before_login_max, room / 2),
+    ];
+    let lower = |(name, limit, most): (&str, &mut usize, usize)| {
+        let wanted = std::mem::replace(limit, most.min(*limit));
+        (wanted > most).then(|| {
+            format!(
+                "limits.{name} is {most} and not {wanted}: the system allows {files} open files; \
+                 raise LimitNOFILE= of the systemd unit, or ulimit -n"
+            )
+        })
+    };
+    bounds.into_iter().filter_map(lower).collect()
 }
 
 /// Files are for their owner only.
@@ -41,5 +73,33 @@ pub(crate) fn notify(state: &str) {
     });
     if let Err(error) = sent {
         tracing::warn!(%error, "the service manager does not listen");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_fit_into_the_open_files() {
+        let all = |limits: &Limits| {
+            [
+                limits.connections_per_address_max,
+                limits.connections_per_account_max,
+                limits.connections_before_login_max,
+            ]
+        };
+        for (files, lowered, expected) in [
+            (1 << 20, 0, [1000, 200, 2000]),
+            (4512, 0, [1000, 200, 2000]),
+            (4510, 1, [1000, 200, 1999]),
+            (1024, 2, [512, 200, 256]),
+            (256, 3, [128, 128, 64]),
+        ] {
+            let mut limits = Limits::default();
+            let said = bound_connections(&mut limits, files);
+            assert_eq!((said.len(), all(&limits)), (lowered, expected), "{files}: {said:?}");
+            assert!(said.iter().all(|line| line.contains("LimitNOFILE")), "{said:?}");
+        }
     }
 }

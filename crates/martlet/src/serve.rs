@@ -28,6 +28,10 @@ pub(crate) fn run(place: &Place, flags: &Serve) -> Outcome {
     }
     let level = logging::start(&config.log);
     process::harden();
+    let files = process::open_files();
+    for line in process::bound_connections(&mut config.settings.limits, files) {
+        tracing::warn!("{line}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

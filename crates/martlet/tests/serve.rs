@@ -63,6 +63,51 @@ fn a_message_goes_in_by_lmtp_and_out_by_imap() {
 }
 
 #[test]
+fn a_new_password_ends_the_sessions_that_have_the_old_one() {
+    let (_home, data) = home();
+    add_account(&data, "alice");
+    add_account(&data, "bob");
+    let server = Server::start(&data);
+    let mut other = server.session("bob");
+    for (words, input) in [
+        (&["account", "passwd", "alice", "--password-stdin"][..], "another\n"),
+        (&["account", "disable", "alice"], ""),
+    ] {
+        let mut imap = server.imap();
+        let password = if words[1] == "passwd" { common::PASSWORD } else { "another" };
+        imap.ok(&format!("LOGIN alice \"{password}\""));
+        imap.ok("SELECT INBOX");
+        imap.send(b"i IDLE\r\n").unwrap();
+        assert!(imap.response().unwrap().starts_with('+'));
+        cli_ok(&data, words, input);
+        assert!(imap.response().unwrap().starts_with("* BYE"), "{words:?}");
+        let mail = b"Subject: Hello\r\n\r\nMail comes in.\r\n";
+        let mut lmtp = Lmtp::connect(&server.address("lmtp")).unwrap();
+        let replies = lmtp.deliver(&["alice"], mail).unwrap();
+        assert!(replies[0].starts_with("250"), "{replies:?}");
+    }
+    other.ok("SELECT INBOX");
+    cli_ok(&data, &["account", "enable", "alice"], "");
+    let mut imap = server.imap();
+    imap.ok("LOGIN alice another");
+    let select = imap.ok("SELECT INBOX");
+    assert!(select.contains(&"* 2 EXISTS".to_owned()), "{select:?}");
+}
+
+#[test]
+fn few_open_files_are_told_and_bound_the_connections() {
+    let (_home, data) = home();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 256; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_martlet")]);
+    let any = "127.0.0.1:0";
+    command
+        .args(["serve", "--imap", any, "--imaps", "none", "--lmtp", "none", "--data"])
+        .arg(&data);
+    let server = Server::run(command, &data);
+    assert!(server.log().contains("raise LimitNOFILE="), "{}", server.log());
+}
+
+#[test]
 fn two_servers_do_not_share_data() {
     let (_home, data) = home();
     let server = Server::start(&data);

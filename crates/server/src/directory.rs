@@ -14,6 +14,11 @@ use tokio::sync::Mutex;
 /// Entries read from the log at a time.
 const ENTRIES_AT_ONCE: usize = 1000;
 
+/// A log with fewer records is short enough.
+const LENGTH_LEAST: u64 = 2000;
+/// And so is one with fewer records for each that is needed.
+const LENGTH_FACTOR: u64 = 4;
+
 /// Why the directory could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -69,8 +74,10 @@ impl LiveDirectory {
     }
 
     async fn catch_up(&self, head: &mut ModSeq) -> Result<(), Error> {
+        let storage = self.accounts.storage();
+        // Where the log begins everything is said again.
+        *head = storage.begin(AccountId::SYSTEM).await?.max(*head);
         loop {
-            let storage = self.accounts.storage();
             let entries = storage.read(AccountId::SYSTEM, *head, ENTRIES_AT_ONCE).await?;
             if entries.is_empty() {
                 return Ok(());
@@ -98,6 +105,14 @@ impl LiveDirectory {
         decide: impl Fn(&Directory) -> Result<Vec<Bytes>, Refusal>,
     ) -> Result<(), Error> {
         let mut head = self.head.lock().await;
+        self.change_at(&mut head, decide).await
+    }
+
+    async fn change_at(
+        &self,
+        head: &mut ModSeq,
+        decide: impl Fn(&Directory) -> Result<Vec<Bytes>, Refusal>,
+    ) -> Result<(), Error> {
         loop {
             let records = decide(&self.directory())?;
             if records.is_empty() {
@@ -112,13 +127,29 @@ impl LiveDirectory {
             match self.accounts.storage().commit(AccountId::SYSTEM, *head, batch).await {
                 Ok(pending) => {
                     pending.durable.await?;
-                    self.fold(&pending.entries, &mut head);
+                    self.fold(&pending.entries, head);
                     return Ok(());
                 }
-                Err(CommitError::Conflict { .. }) => self.catch_up(&mut head).await?,
+                Err(CommitError::Conflict { .. }) => self.catch_up(head).await?,
                 Err(CommitError::Storage(error)) => return Err(error.into()),
             }
         }
+    }
+
+    /// If the log is much longer than what it says, says all of it again at its end. What is up to
+    /// the position told here is not needed any more.
+    pub async fn begin_again(&self) -> Result<Option<ModSeq>, Error> {
+        let mut head = self.head.lock().await;
+        self.catch_up(&mut head).await?;
+        let begin = self.accounts.storage().begin(AccountId::SYSTEM).await?;
+        let needed = self.directory().entries().len() as u64;
+        let length = head.get().saturating_sub(begin.get());
+        if length < LENGTH_LEAST.max(needed * LENGTH_FACTOR) {
+            return Ok(None);
+        }
+        self.change_at(&mut head, |folded| Ok(folded.entries())).await?;
+        let upto = head.get().saturating_sub(self.directory().entries().len() as u64);
+        Ok(ModSeq::new(upto))
     }
 
     /// Makes an account with its first mailboxes. The name appears last, so that whoever can log in

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+mod compaction;
 mod counter;
 pub mod directory;
 mod indexer;
@@ -16,6 +17,7 @@ mod server;
 pub mod settings;
 pub mod tls;
 
+pub use compaction::Compactor;
 pub use listener::BindError;
 pub use lock::{DataLock, LockError};
 pub use node::{Node, OpenError};

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use account::Accounts;
-use storage::Storage;
+use rustix::process::{Resource, getrlimit};
+use storage_files::Files;
 
 use crate::Settings;
+use crate::compaction::Compactor;
 use crate::directory::{self, LiveDirectory};
 use crate::lock::{DataLock, LockError};
 use crate::runtime::System;
@@ -53,6 +55,7 @@ pub struct Node {
     directory: Arc<LiveDirectory>,
     authenticator: auth::Internal,
     system: Arc<System>,
+    compactor: Arc<Compactor>,
     _lock: DataLock,
 }
 
@@ -63,12 +66,16 @@ impl Node {
         make_private(&data).map_err(|error| OpenError::Io { path: data.clone(), error })?;
         let lock = DataLock::take(&data)
             .map_err(|error| OpenError::Locked { path: data.clone(), error })?;
-        let storage = engine(&settings)?;
+        let files = engine(&settings)?;
         let system = Arc::new(System::current());
         let index = settings
             .search_index
-            .then(|| index::Library::new(Arc::clone(&storage), &settings.limits));
-        let accounts = Accounts::new(storage, Arc::clone(&system) as _, settings.limits.clone());
+            .then(|| index::Library::new(Arc::clone(&files) as _, &settings.limits));
+        let accounts = Accounts::new(
+            Arc::clone(&files) as _,
+            Arc::clone(&system) as _,
+            settings.limits.clone(),
+        );
         let directory =
             LiveDirectory::open(Arc::clone(&accounts), Arc::clone(&system) as _).await?;
         let options = auth::Options {
@@ -78,6 +85,13 @@ impl Node {
         };
         let authenticator =
             auth::Internal::new(Arc::clone(&directory) as _, Arc::clone(&system) as _, &options)?;
+        let compactor = Compactor::new(
+            files,
+            Arc::clone(&directory),
+            Arc::clone(&system) as _,
+            settings.retention,
+        );
+        let compactor = Arc::new(compactor);
         Ok(Arc::new(Self {
             settings,
             accounts,
@@ -85,6 +99,7 @@ impl Node {
             directory,
             authenticator,
             system,
+            compactor,
             _lock: lock,
         }))
     }
@@ -119,6 +134,11 @@ impl Node {
         &self.system
     }
 
+    /// Who gives space back.
+    pub fn compactor(&self) -> &Arc<Compactor> {
+        &self.compactor
+    }
+
     /// Writes snapshots of what changed.
     pub async fn close(&self) {
         self.accounts.close().await;
@@ -135,11 +155,17 @@ fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn engine(settings: &Settings) -> Result<Arc<dyn Storage>, storage::Error> {
+fn engine(settings: &Settings) -> Result<Arc<Files>, storage::Error> {
+    let defaults = storage_files::Options::default();
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let options = storage_files::Options {
+        // Half of the process's open files at most; the rest are connections.
+        awake_accounts_max: usize::try_from(files / 14)
+            .unwrap_or(usize::MAX)
+            .clamp(8, defaults.awake_accounts_max),
         segment_bytes: settings.segment_bytes_max,
         retention_ms: i64::try_from(settings.retention.as_millis()).unwrap_or(i64::MAX),
-        ..storage_files::Options::default()
+        ..defaults
     };
-    Ok(Arc::new(storage_files::Files::open(&settings.data, options)?))
+    Ok(Arc::new(Files::open(&settings.data, options)?))
 }

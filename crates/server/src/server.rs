@@ -132,6 +132,14 @@ impl Server {
             let task = admin_all(listener, handler, Arc::clone(&shared), watcher, alive.clone());
             tokio::spawn(task);
         }
+        let compactor = Arc::clone(shared.node.compactor());
+        let mut running = phase.subscribe();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = compactor.run() => {}
+                _ = running.wait_for(|phase| *phase != Phase::Running) => {}
+            }
+        });
         if let Some(index) = shared.node.index() {
             let (stop, stopping) = watch::channel(false);
             let mut phase = phase.subscribe();

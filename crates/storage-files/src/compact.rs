@@ -176,6 +176,10 @@ impl Log {
         let dir = self.path("log");
         self.shared.disk.sync_dir(&dir).map_err(|error| failed(&dir, &error))?;
         for &(number, kind) in &plan.segments {
+            // The server stops, or the account is gone: what is done is done.
+            if let Some(error) = self.lock().failed.clone() {
+                return Err(error);
+            }
             match kind {
                 SegmentKind::Log => self.compact_segment(number, &plan)?,
                 SegmentKind::Large => self.drop_large(number, &plan)?,

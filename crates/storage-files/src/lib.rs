@@ -32,6 +32,7 @@ mod compact;
 mod directory;
 pub mod doctor;
 mod engine;
+mod estimate;
 pub mod frame;
 mod incoming;
 mod log;

@@ -56,7 +56,11 @@ impl Log {
 
     /// The fold of the log: from its checkpoint, or from its first record.
     pub(crate) fn load_fold(&self) -> Result<Account, Error> {
-        let mut fold = self.begin_fold()?;
+        self.fold_from(self.begin_fold()?)
+    }
+
+    /// This fold, and what follows it.
+    pub(crate) fn fold_from(&self, mut fold: Account) -> Result<Account, Error> {
         loop {
             let entries = self.read_entries(fold.head(), 1000)?;
             if entries.is_empty() {

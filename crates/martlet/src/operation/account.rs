@@ -146,6 +146,8 @@ pub(super) async fn set_password(
         decide::set_password(directory, name, Some(credential.clone()))
     };
     node.directory().change(set).await.map_err(refused)?;
+    // Whoever logged in by the old one may be the reason for the new one.
+    node.accounts().disconnect(find(node, name)?.id).await;
     tracing::info!(account = name, "password changed");
     Ok(json!({}))
 }
@@ -163,6 +165,9 @@ pub(super) async fn set_disabled(
 ) -> Result<Value, Refused> {
     let set = |directory: &auth::Directory| decide::set_disabled(directory, name, disabled);
     node.directory().change(set).await.map_err(refused)?;
+    if disabled {
+        node.accounts().disconnect(find(node, name)?.id).await;
+    }
     tracing::info!(account = name, disabled, "account changed");
     Ok(json!({}))
 }
