@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use account::{Decision, Failure, Live, NewMail, Receiving};
-use base::{DateTime, EmailId, Flags, MailboxId, Uid, UidSet, UidValidity};
-use mailbox::{Account, Content, NewMessage, Record, Role};
+use base::{DateTime, EmailId, MailboxId, Uid, UidValidity};
+use mailbox::{Account, Record, Role};
 use serde_json::json;
 use server::admin::{Progress, Refused};
 use storage::Durability;
