@@ -154,7 +154,7 @@ impl Receiver {
     /// Writes the buffer's whole blocks to the large file.
     async fn spill(&mut self) -> Result<(), Error> {
         let (log, large) = (self.log.clone(), self.large.take());
-        let buffer = std::mem::take(&mut self.buffer);
+        let mut buffer = std::mem::take(&mut self.buffer);
         self.broken = true;
         let work = move || {
             let mut large = large.map_or_else(|| Large::new(&log), Ok)?;
@@ -163,7 +163,10 @@ impl Receiver {
             for block in buffer[..whole].chunks(block_bytes) {
                 large.put(block, &log.shared.codec)?;
             }
-            Ok((large, buffer[whole..].to_vec()))
+            // The same buffer goes back: what is allocated on one thread and freed on another,
+            // block after block, stays with the allocator.
+            buffer.drain(..whole);
+            Ok((large, buffer))
         };
         let (large, rest) = self.log.shared.pool.run(work).await?;
         (self.large, self.buffer, self.broken) = (Some(large), rest, false);
