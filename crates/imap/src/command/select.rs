@@ -34,7 +34,10 @@ pub(crate) async fn run<T: crate::Transport>(
         driver.client.enabled.condstore = true;
     }
     let enabled = driver.client.enabled;
-    if matches!(driver.session, Session::Selected { .. }) && (enabled.qresync || enabled.rev2) {
+    // RFC 7162 §3.2.11: from a server that offers CONDSTORE, whether or not this client enabled it.
+    let mask = &driver.shared.settings.mask;
+    let offers = ["CONDSTORE", "QRESYNC"].iter().any(|name| !mask.hides(name, &driver.client));
+    if matches!(driver.session, Session::Selected { .. }) && (offers || enabled.rev2) {
         driver.output.untagged(&Untagged::Status(
             Condition::Ok,
             Some(Code::Closed),
