@@ -9,9 +9,10 @@ use base::{AccountId, ModSeq};
 use futures_channel::oneshot;
 use storage::{Error, Task};
 
-use crate::frame::{Segment, SegmentKind};
+use crate::frame::{FRAMES_AT, Segment, SegmentKind};
 use crate::log::{Log, Place};
 use crate::pool::gone;
+use crate::recover::Known;
 use crate::segment::Handles;
 use crate::writer::make_segment;
 use crate::{Shared, account_dir, failed};
@@ -22,6 +23,8 @@ type Answer = Result<Arc<Log>, Error>;
 #[derive(Default)]
 pub(crate) struct Map {
     slots: HashMap<AccountId, Slot>,
+    /// Where logs end that are not open, all of it durable: made or closed by this process.
+    clean: HashMap<AccountId, Place>,
     /// Counts uses, to find the log that was not used longest.
     clock: u64,
     closed: bool,
@@ -69,17 +72,18 @@ impl Shared {
             None => {}
         }
         map.slots.insert(id, Slot::Opening(vec![tell]));
+        let clean = map.clean.remove(&id);
         drop(map);
         let shared = self.clone();
         self.pool.spawn(move || {
             let _forgets = ForgetsOnPanic(&shared, id);
-            shared.open_slot(id, trust);
+            shared.open_slot(id, Known { trust, clean });
         });
         answer(told)
     }
 
-    fn open_slot(self: &Arc<Self>, id: AccountId, trust: Option<Place>) {
-        let opened = Log::open_log(self, id, trust).map(Arc::new);
+    fn open_slot(self: &Arc<Self>, id: AccountId, known: Known) {
+        let opened = Log::open_log(self, id, known).map(Arc::new);
         let mut map = self.lock_map();
         map.clock += 1;
         let clock = map.clock;
@@ -93,7 +97,14 @@ impl Shared {
         let closing = map.over(self.options.open_accounts_max);
         self.put_to_sleep(&map);
         drop(map);
-        closing.iter().for_each(|log| log.close());
+        for log in closing {
+            let clean = log.close();
+            // Unless it was opened again.
+            let mut map = self.lock_map();
+            if let Some(clean) = clean.filter(|_| !map.slots.contains_key(&log.id)) {
+                map.clean.insert(log.id, clean);
+            }
+        }
         if let Some(Slot::Opening(waiters)) = slot {
             for waiter in waiters {
                 drop(waiter.send(opened.clone()));
@@ -124,7 +135,7 @@ impl Shared {
         drop(map);
         for slot in slots.into_values() {
             if let Slot::Open(log, _) = slot {
-                log.close();
+                let _ = log.close();
             }
         }
     }
@@ -152,11 +163,14 @@ impl Shared {
         let (shard, name) = dir.rsplit_once('/').expect("an account's directory is in a shard");
         let temporary = format!("{shard}/new-{name}");
         // One at a time: two creations of one account must not share the temporary name.
-        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
         let disk = &self.disk;
-        let make = || -> io::Result<bool> {
-            disk.make_dir(shard)?;
-            disk.sync_dir("accounts")?;
+        let mut make = || -> io::Result<bool> {
+            if !shards.contains(shard) {
+                disk.make_dir(shard)?;
+                disk.sync_dir("accounts")?;
+                shards.insert(shard.to_owned());
+            }
             if disk.list(shard)?.iter().any(|other| other == name) {
                 return Ok(false);
             }
@@ -179,7 +193,11 @@ impl Shared {
             Ok(true)
         };
         match make() {
-            Ok(true) => Ok(()),
+            Ok(true) => {
+                let end = Place { segment: 1, offset: FRAMES_AT };
+                self.lock_map().clean.insert(id, end);
+                Ok(())
+            }
             Ok(false) => Err(Error::AccountExists),
             Err(error) => Err(failed(&dir, &error)),
         }
@@ -190,7 +208,7 @@ impl Shared {
         let dir = account_dir(id);
         let (shard, name) = dir.rsplit_once('/').expect("an account's directory is in a shard");
         let temporary = format!("{shard}/removed-{name}");
-        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
         let disk = &self.disk;
         let rename = || {
             remove_dir(self, &temporary)?;
@@ -198,7 +216,11 @@ impl Shared {
             disk.sync_dir(shard)
         };
         let renamed = rename();
-        let slot = self.lock_map().slots.remove(&id);
+        let slot = {
+            let mut map = self.lock_map();
+            map.clean.remove(&id);
+            map.slots.remove(&id)
+        };
         match slot {
             Some(Slot::Open(log, _)) => log.fail(&Error::NoAccount, None),
             Some(Slot::Opening(waiters)) => waiters.into_iter().for_each(|waiter| {
@@ -293,16 +315,20 @@ impl Log {
         self.close_summaries();
     }
 
-    /// Accepts nothing more; writes what was accepted; gives back what was written ahead.
-    fn close(self: &Arc<Self>) {
+    /// Accepts nothing more; writes what was accepted; gives back what was written ahead. Tells where
+    /// the log ends if all of it is durable.
+    fn close(self: &Arc<Self>) -> Option<Place> {
         let mut state = self.lock();
+        let well = state.failed.is_none();
         state.failed.get_or_insert_with(gone);
         if state.busy {
-            return;
+            return None;
         }
         let end = state.written.1;
+        let clean = well && state.queue.is_empty() && state.durable == state.written;
         drop(state);
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         writer.trim(end);
+        clean.then_some(end)
     }
 }

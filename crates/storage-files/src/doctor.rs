@@ -135,7 +135,7 @@ fn inspector(disk: Arc<dyn Disk>) -> Arc<Shared> {
         options,
         token: "doctor".to_owned(),
         map: Mutex::default(),
-        changing: Mutex::new(()),
+        shards: Mutex::default(),
         lock: Mutex::new(None),
     })
 }

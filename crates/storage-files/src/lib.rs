@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -120,8 +121,8 @@ pub(crate) struct Shared {
     /// In the names of this process's half-made files.
     pub(crate) token: String,
     pub(crate) map: Mutex<accounts::Map>,
-    /// Held while an account is made or removed.
-    pub(crate) changing: Mutex<()>,
+    /// Held while an account is made or removed: the directories of accounts whose names are durable.
+    pub(crate) shards: Mutex<HashSet<String>>,
     lock: Mutex<Option<Box<dyn Any + Send + Sync>>>,
 }
 
@@ -174,7 +175,7 @@ impl Files {
             options,
             token,
             map: Mutex::default(),
-            changing: Mutex::new(()),
+            shards: Mutex::default(),
             lock: Mutex::new(Some(lock)),
         });
         accounts::clean_up(&shared)?;

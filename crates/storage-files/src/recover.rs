@@ -39,6 +39,15 @@ struct Scan {
     used_to: u64,
 }
 
+/// What this process knows of a log that it opens.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Known {
+    /// After a failure: up to here all is durable, and what is behind it may be on the disk or not.
+    pub(crate) trust: Option<Place>,
+    /// If the log ends here, all of it is durable.
+    pub(crate) clean: Option<Place>,
+}
+
 /// Where a log ends.
 struct Ending {
     head: ModSeq,
@@ -55,7 +64,7 @@ impl Log {
     pub(crate) fn open_log(
         shared: &Arc<Shared>,
         id: AccountId,
-        trust: Option<Place>,
+        Known { trust, clean }: Known,
     ) -> Result<Self, Error> {
         let dir = crate::account_dir(id);
         let segments = list(shared, &dir)?;
@@ -75,13 +84,15 @@ impl Log {
         let place = Place { segment: last, offset: ending.offset };
         if handle.segment.index_at == 0 && handle.whole {
             let cut = scan.used_to > ending.offset;
-            let clean = hint.durable == Some(place) && !cut && trust.is_none();
+            let durable = hint.durable == Some(place) || clean == Some(place);
+            let clean = durable && !cut && trust.is_none();
             let open = shared.disk.open(&path, Open::Write);
             let file = open.map_err(|error| failed(&path, &error))?;
             let settled = settle(&*file, &ending, cut, clean);
             let written_to = settled.and_then(|()| file.len());
             let written_to = written_to.map_err(|error| failed(&path, &error))?;
-            if !clean {
+            // Nothing is written to a segment before its name is durable.
+            if !clean && ending.commits.is_empty() {
                 log.settle_names().map_err(|error| failed(&log.dir, &error))?;
             }
             log.writer = Mutex::new(Writer {

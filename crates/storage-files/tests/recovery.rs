@@ -151,3 +151,49 @@ fn quiet_accounts_own_no_zeros() {
     assert!(open_bytes >= 4_000, "written ahead: {open_bytes}");
     assert!(closed_bytes < 1_200, "given back: {closed_bytes}");
 }
+
+/// What is durable is not made durable again: an account that is made or opened waits for the disk
+/// as seldom as can be.
+#[test]
+fn an_account_is_opened_with_few_syncs() {
+    let disk = SimDisk::new(2);
+    let options = Options {
+        segment_bytes: 4_000,
+        threads: Threads::Inline,
+        open_accounts_max: 1,
+        ..Options::default()
+    };
+    let files = Files::open_disk(Arc::new(disk.clone()), options).expect("opens");
+    let mut before = disk.syncs();
+    let mut since = || {
+        let syncs = disk.syncs();
+        syncs - std::mem::replace(&mut before, syncs)
+    };
+    block_on(files.create(account(1))).unwrap();
+    assert_eq!(since(), 5, "the shard's name, the segment, its name, log, account");
+    commit(&files, account(1), seq(0), batch(vec![inbox()], vec![])).unwrap();
+    assert_eq!(since(), 1, "the commit");
+    // The other one pushes it out; it comes back as it was.
+    block_on(files.create(account(2))).unwrap();
+    since();
+    block_on(files.head(account(2))).unwrap();
+    assert_eq!(read_all(&files, account(1)).unwrap().len(), 1);
+    block_on(files.head(account(2))).unwrap();
+    assert_eq!(since(), 0, "both were closed in order");
+    drop(files);
+    let files = open(&disk, Threads::Inline);
+    since();
+    block_on(files.head(account(1))).unwrap();
+    assert_eq!(since(), 1, "nobody knows what the last process left");
+    block_on(files.head(account(2))).unwrap();
+    assert_eq!(since(), 5, "nor whether it came so far as to make all names durable");
+    for id in [1, 2] {
+        let saved = files.save_snapshot(account(id), seq(2 - u64::from(id)), "fold".into());
+        block_on(saved).unwrap();
+    }
+    drop(files);
+    let files = open(&disk, Threads::Inline);
+    since();
+    block_on(files.head(account(1))).unwrap();
+    assert_eq!(since(), 0, "the snapshot says that all of it is durable");
+}

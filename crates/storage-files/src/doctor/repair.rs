@@ -14,6 +14,7 @@ use super::{Check, Frames, Progress, Report, Tell, inspector, unreadable};
 use crate::compact::Keep;
 use crate::frame::{Commit, FRAMES_AT, Kind, Lost, SegmentKind};
 use crate::log::Log;
+use crate::recover::Known;
 use crate::segment::Handle;
 use crate::walk::{Step, Walk};
 use crate::{Directory, failed};
@@ -239,7 +240,7 @@ fn lost_in(handle: &Handle, lost: &[(u32, ModSeq, Lost)]) -> io::Result<Vec<(Mod
 
 /// Takes messages that cannot be read out of their mailboxes.
 fn expunge(shared: &Arc<crate::Shared>, id: AccountId, frames: &Frames) -> Result<u64, Error> {
-    let log = Arc::new(Log::open_log(shared, id, None)?);
+    let log = Arc::new(Log::open_log(shared, id, Known::default())?);
     let fold = log.load_fold()?;
     let mut gone: BTreeMap<String, UidSet> = BTreeMap::new();
     for (name, uid, ..) in unreadable(frames, &fold) {
