@@ -68,10 +68,11 @@ fn run(options: &Options) -> Result<(), Failure> {
         kinds.push(Kind::parse(name)?);
     }
     let scale = match options.quick {
-        true => Scale { messages: 2_000, writes: 320, idle: 50 },
+        true => Scale { messages: 2_000, writes: 320, idle: 50, crowd: 500 },
         false => {
             let writes = (options.messages / 32).clamp(320, 3_200);
-            Scale { messages: options.messages, writes, idle: 1_000 }
+            let idle = (options.messages / 20).clamp(50, 1_000);
+            Scale { messages: options.messages, writes, idle, crowd: 10_000 }
         }
     };
     let mut servers = Vec::new();

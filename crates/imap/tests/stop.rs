@@ -30,7 +30,11 @@ fn session() -> (Server, Executor<'static>, Peer) {
 
 #[test]
 fn a_search_ends() {
-    for command in ["SEARCH SEEN", "SORT (DATE) UTF-8 SEEN", "THREAD REFERENCES UTF-8 SEEN"] {
+    for command in [
+        "SEARCH LARGER 1000000",
+        "SORT (DATE) UTF-8 LARGER 1000000",
+        "THREAD REFERENCES UTF-8 LARGER 1000000",
+    ] {
         let (server, mut executor, peer) = session();
         peer.send(format!("c {command}\r\n").as_bytes());
         executor.step(0);

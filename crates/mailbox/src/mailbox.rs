@@ -284,6 +284,19 @@ impl Mailbox {
         rows.collect()
     }
 
+    /// The messages with all flags of `with` and none of `without`. Looks at nothing but flags, and
+    /// at none where all messages are seen and unseen ones are asked for.
+    pub fn uids_by_flags(&self, with: SystemFlags, without: SystemFlags) -> UidSet {
+        let unseen = without.contains(SystemFlag::Seen);
+        let (with, mask) = (with.bits(), with.bits() | without.bits());
+        let chunks = self.columns.chunks.iter().filter(|chunk| !unseen || chunk.unseen > 0);
+        let rows = chunks.flat_map(|chunk| {
+            let rows = chunk.uids().iter().zip(chunk.system());
+            rows.filter(|&(_, system)| system.bits() & mask == with).map(|(&uid, _)| uid)
+        });
+        rows.collect()
+    }
+
     /// UIDs expunged after `since` (RFC 7162 §3.2.5.1).
     pub fn vanished_since(&self, since: ModSeq) -> Vanished {
         if let Some(uids) = self.columns.history.since(since) {

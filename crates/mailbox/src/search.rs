@@ -4,7 +4,9 @@
 //! RFC 9051 §6.4.4; OLDER, YOUNGER: RFC 5032; MODSEQ: RFC 7162 §3.1.5; EMAILID, THREADID:
 //! RFC 8474 §5.3; SAVEDBEFORE and its like: RFC 8514 §4.3.
 
-use base::{Date, DateTime, EmailId, Keyword, ModSeq, SystemFlag, ThreadId, Uid, UidSet};
+use base::{
+    Date, DateTime, EmailId, Keyword, ModSeq, SystemFlag, SystemFlags, ThreadId, Uid, UidSet,
+};
 
 use crate::{Row, View};
 
@@ -265,6 +267,27 @@ impl Plan {
                 }),
             _ => None,
         }
+    }
+
+    /// System flags that every match has, and such that no match has, if the program asks for any.
+    pub fn flags(&self) -> Option<(SystemFlags, SystemFlags)> {
+        let nodes = match &self.root {
+            Node::And(nodes) => nodes,
+            node => std::slice::from_ref(node),
+        };
+        let (mut with, mut without) = (SystemFlags::EMPTY, SystemFlags::EMPTY);
+        for node in nodes {
+            match node {
+                Node::Flag(flag) => with = with.with(*flag),
+                Node::Not(inner) => {
+                    if let Node::Flag(flag) = **inner {
+                        without = without.with(flag);
+                    }
+                }
+                _ => {}
+            }
+        }
+        (with.bits() | without.bits() != 0).then_some((with, without))
     }
 
     /// Whether the sent date may be asked of some message.

@@ -49,7 +49,10 @@ pub(crate) async fn find(
     if plan.is_nothing() {
         return Ok(found);
     }
-    let within = plan.candidates().unwrap_or_else(|| UidSet::range(Uid::MIN, Uid::MAX));
+    let mut within = plan.candidates().unwrap_or_else(|| UidSet::range(Uid::MIN, Uid::MAX));
+    if let Some((with, without)) = plan.flags() {
+        within = within.intersection(&view.mailbox().uids_by_flags(with, without));
+    }
     progress.aim(within.len().min(u64::from(view.exists())));
     let count = || {
         let is_open = |row: &Row| {
