@@ -10,9 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const MIB: u64 = 1024 * 1024;
-/// Each of the storage's eight threads keeps what it needed to compress a block, and the allocator an
-/// arena for it: on a busy machine all of them take part in one message.
-const BOUND: u64 = 16 * MIB;
+const BOUND: u64 = 8 * MIB;
 
 struct Server {
     child: Child,
