@@ -13,7 +13,7 @@ use futures_util::stream;
 
 use crate::address::Address;
 use crate::header::Filter;
-use crate::store::{Delivered, Error, Receiving, Store, Task};
+use crate::target::{Delivered, Error, Receiving, Store, Task};
 use crate::trace::Trace;
 
 /// A message of up to this many octets waits in memory.

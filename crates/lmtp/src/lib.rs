@@ -14,11 +14,11 @@ mod header;
 mod mailboxes;
 pub mod reply;
 pub mod session;
-pub mod store;
+pub mod target;
 mod trace;
 pub mod transport;
 
 pub use mailboxes::Mailboxes;
 pub use session::{Host, serve};
-pub use store::{Delivered, Error, Receiving, Store, Task};
+pub use target::{Delivered, Error, Receiving, Store, Task};
 pub use transport::{Received, Transport};

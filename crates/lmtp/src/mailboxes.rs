@@ -7,7 +7,7 @@ use base::{AccountId, DateTime, Flags};
 use mailbox::Account;
 use mailbox::account::MailboxInfo;
 
-use crate::store::{Delivered, Error, Receiving, Store, Task};
+use crate::target::{Delivered, Error, Receiving, Store, Task};
 
 /// The accounts of this node as a [`Store`].
 pub struct Mailboxes {

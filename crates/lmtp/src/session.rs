@@ -14,7 +14,7 @@ use crate::command::Command;
 use crate::connection::{Connection, Next};
 use crate::delivery::{Delivery, Recipient};
 use crate::reply::Reply;
-use crate::store::{Delivered, Error, Store};
+use crate::target::{Delivered, Error, Store};
 use crate::trace::Trace;
 use crate::transport::{Received, Transport};
 

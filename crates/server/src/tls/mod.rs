@@ -5,13 +5,13 @@
 //! from being tricked into talking to a mail server; one that asks for none is welcome).
 
 mod certificate;
+mod current;
 mod facts;
 mod self_signed;
-mod store;
 
 pub use certificate::Error;
+pub use current::{CertificateStore, Settings};
 pub use facts::{end_point, facts};
-pub use store::{CertificateStore, Settings};
 
 use std::io;
 use std::sync::Arc;
