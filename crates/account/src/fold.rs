@@ -144,6 +144,7 @@ impl Folds {
         let has_staged = !staged.is_empty();
         let mut staged = Some(staged);
         let mut newest = self.newest.lock().await;
+        // That commit is another caller's, who left; if its failure concerns this one, `usable` says so.
         self.arrive(&mut newest).await.ok();
         for _ in 0..ATTEMPTS_MAX {
             self.usable()?;

@@ -91,12 +91,7 @@ impl Files {
         account: AccountId,
         keep_after: i64,
     ) -> Task<'_, Result<Statistics, Error>> {
-        Box::pin(async move {
-            let log = self.shared.log(account).await?;
-            log.sync().await?;
-            let order = Order { old: Old::Time(keep_after), percent: 0, with_last: true };
-            self.shared.pool.run(move || log.compact(&order)).await
-        })
+        Box::pin(self.drop_old(account, Old::Time(keep_after)))
     }
 
     /// Drops records up to `upto` from a log of the directory, whatever their age: the records behind
@@ -106,12 +101,14 @@ impl Files {
         account: AccountId,
         upto: ModSeq,
     ) -> Task<'_, Result<Statistics, Error>> {
-        Box::pin(async move {
-            let log = self.shared.log(account).await?;
-            log.sync().await?;
-            let order = Order { old: Old::Position(upto), percent: 0, with_last: true };
-            self.shared.pool.run(move || log.compact(&order)).await
-        })
+        Box::pin(self.drop_old(account, Old::Position(upto)))
+    }
+
+    async fn drop_old(&self, account: AccountId, old: Old) -> Result<Statistics, Error> {
+        let log = self.shared.log(account).await?;
+        log.sync().await?;
+        let order = Order { old, percent: 0, with_last: true };
+        self.shared.pool.run(move || log.compact(&order)).await
     }
 
     /// What an account's log holds, and what [`Files::compact`] with the same argument would give
