@@ -443,6 +443,7 @@ impl<T: Transport> Driver<T> {
         self.client.identity = Some(identity);
         self.session = Session::Authenticated { live };
         self.connection.set_logged_in();
+        self.transport.logged_in();
         let capabilities = capability::list(&self.shared, &self.client);
         Ok(Done::new(text).code(Code::Capability(capabilities)))
     }

@@ -50,6 +50,9 @@ pub trait Transport: Send + Sync {
     /// The peer; loopback for a unix socket.
     fn remote(&self) -> IpAddr;
 
+    /// The client logged in: from here on reads may take more at once.
+    fn logged_in(&mut self) {}
+
     /// Waits: the delay before the answer to a failed login.
     fn sleep(&mut self, time: Duration) -> impl Future<Output = ()> + Send;
 

@@ -18,6 +18,8 @@ use crate::tls::{Acceptor, TlsStream};
 
 /// What one read takes at most.
 const READ_BYTES_MAX: usize = 64 * 1024;
+/// The same for IMAP before login: all strangers at once may have one read each waiting.
+const READ_BYTES_MAX_BEFORE_LOGIN: usize = 8 * 1024;
 /// Segments of one vectored write.
 const SEGMENTS_MAX: usize = 64;
 /// Time for close_notify and the peer's own close. What the peer still sends meanwhile is thrown
@@ -71,6 +73,7 @@ pub(crate) struct Link {
     remote: IpAddr,
     tls: Option<auth::Tls>,
     options: LinkOptions,
+    read_bytes_max: usize,
 }
 
 impl Link {
@@ -79,13 +82,15 @@ impl Link {
         // Without these a session is slower or lives longer than it should; it works nevertheless.
         let _ = stream.set_nodelay(true);
         let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
-        Self { stream: Stream::Tcp(stream), remote, tls: None, options }
+        let read_bytes_max = READ_BYTES_MAX_BEFORE_LOGIN;
+        Self { stream: Stream::Tcp(stream), remote, tls: None, options, read_bytes_max }
     }
 
     /// A connection over a unix socket.
     pub(crate) fn unix(stream: UnixStream, options: LinkOptions) -> Self {
         let remote = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        Self { stream: Stream::Unix(stream), remote, tls: None, options }
+        let read_bytes_max = READ_BYTES_MAX_BEFORE_LOGIN;
+        Self { stream: Stream::Unix(stream), remote, tls: None, options, read_bytes_max }
     }
 
     /// The server's part of a handshake.
@@ -104,7 +109,7 @@ impl Link {
 
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut BytesMut) -> Poll<io::Result<usize>> {
         BUFFER.with_borrow_mut(|buffer| {
-            let mut buffer = ReadBuf::new(buffer);
+            let mut buffer = ReadBuf::new(&mut buffer[..self.read_bytes_max]);
             let read = self.stream.socket()?.poll_read(cx, &mut buffer);
             if read.is_pending() {
                 self.acknowledge();
@@ -222,6 +227,10 @@ impl Segments {
 }
 
 impl imap::Transport for Link {
+    fn logged_in(&mut self) {
+        self.read_bytes_max = READ_BYTES_MAX;
+    }
+
     async fn read(&mut self, into: &mut BytesMut, patience: Duration) -> io::Result<Received> {
         self.receive(into, patience).await
     }
@@ -261,8 +270,16 @@ impl imap::Transport for Link {
 
 /// A link as LMTP sees it, with the news that the server stops.
 pub(crate) struct LmtpLink {
-    pub(crate) link: Link,
-    pub(crate) stop: imap::Stop,
+    link: Link,
+    stop: imap::Stop,
+}
+
+impl LmtpLink {
+    /// LMTP has no login: its peers are trusted from the start.
+    pub(crate) fn new(mut link: Link, stop: imap::Stop) -> Self {
+        link.read_bytes_max = READ_BYTES_MAX;
+        Self { link, stop }
+    }
 }
 
 impl lmtp::Transport for LmtpLink {

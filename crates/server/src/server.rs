@@ -288,7 +288,7 @@ async fn connection(accepted: Accepted, protocol: Protocol, shared: Arc<Shared>)
             imap::serve(link, Arc::clone(&shared.imap)).await;
         }
         Protocol::Lmtp => {
-            let link = LmtpLink { link, stop: shared.imap.stop.clone() };
+            let link = LmtpLink::new(link, shared.imap.stop.clone());
             if let Err(error) = lmtp::serve(Arc::clone(&shared.lmtp), link).await {
                 tracing::info!(%remote, %error, "LMTP connection lost");
             }
