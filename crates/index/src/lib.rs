@@ -17,10 +17,11 @@ mod build;
 mod gram;
 mod ids;
 mod library;
+mod mark;
 mod query;
 mod segment;
 mod shelf;
 mod update;
 
 pub use library::{Answers, Library};
-pub use update::{Pause, Progress};
+pub use update::{Pause, Progress, Status};

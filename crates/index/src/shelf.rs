@@ -8,6 +8,7 @@ use bytes::Bytes;
 use storage::{Error, Storage};
 
 use crate::ids::Ids;
+use crate::mark;
 use crate::segment::{FIXED_BYTES, Fixed, Head};
 
 /// Ends the names of segments.
@@ -126,6 +127,7 @@ impl Shelf {
             return Ok(Arc::clone(catalogue));
         }
         let mut names = storage.cache_list(self.account).await?;
+        names.retain(|name| name != mark::NAME);
         names.sort_unstable();
         let mut found = Vec::new();
         for name in names {

@@ -3,13 +3,15 @@
 
 use std::collections::HashSet;
 
-use base::{AccountId, EmailId};
+use base::{AccountId, EmailId, ModSeq};
 use mailbox::{Account, Position};
 use storage::{Error, Task};
 
 use crate::Library;
 use crate::build::{Builder, Whole, merge};
 use crate::gram::{Document, Extractor};
+use crate::mark;
+use crate::segment::Head;
 use crate::shelf::{Catalogue, Shelf, opened};
 
 /// So many segments of about one size become one.
@@ -27,15 +29,41 @@ pub struct Progress {
     pub done: usize,
     /// Messages that were not indexed when it began.
     pub total: usize,
+    /// Bytes of the messages that were read.
+    pub bytes: u64,
 }
 
 /// Called between the steps of an update, each some milliseconds of work: rests as long as it takes
 /// to keep within a budget. False ends the update; what it has read is kept.
 pub type Pause<'p> = dyn FnMut(Progress) -> Task<'static, bool> + Send + 'p;
 
+/// What there is of an account's index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Messages that are indexed; of equal ones, one.
+    pub indexed: usize,
+    /// Messages that are not indexed yet: searches read them.
+    pub waiting: usize,
+    /// Messages that are damaged.
+    pub unreadable: usize,
+    /// Messages that segments hold, with those that were expunged since.
+    pub documents: usize,
+    /// Files.
+    pub segments: usize,
+    /// Bytes of these.
+    pub index_bytes: u64,
+    /// Bytes of the documents' folded texts.
+    pub text_bytes: u64,
+    /// Bytes of memory that are held to use the index.
+    pub memory_bytes: u64,
+    /// The log up to here is indexed, as told on the disk.
+    pub upto: Option<ModSeq>,
+}
+
 struct Message {
     id: EmailId,
     position: Position,
+    size: u32,
 }
 
 /// What there is to do.
@@ -43,6 +71,8 @@ struct Survey {
     missing: Vec<Message>,
     /// Documents that a message of the account still has, as bits.
     used: Vec<u64>,
+    /// Messages that could not be read.
+    unreadable: usize,
 }
 
 impl Library {
@@ -59,7 +89,7 @@ impl Library {
         let mut unreadable = shelf.writing.lock().await;
         let catalogue = shelf.catalogue(&*self.storage, self.fingerprint).await?;
         let missing = survey(&catalogue, state, &unreadable).missing;
-        let mut progress = Progress { done: 0, total: missing.len() };
+        let mut progress = Progress { total: missing.len(), ..Progress::default() };
         if missing.len() >= least.max(1) {
             let all = self.add_all(&shelf, missing, &mut unreadable, &mut progress, pause);
             if !all.await? {
@@ -69,7 +99,12 @@ impl Library {
         loop {
             let catalogue = shelf.catalogue(&*self.storage, self.fingerprint).await?;
             let used = survey(&catalogue, state, &unreadable).used;
-            let Some(chosen) = choose(&catalogue, &used) else { return Ok(progress) };
+            let Some(chosen) = choose(&catalogue, &used) else {
+                if progress.done == progress.total {
+                    self.mark(account, state.head(), &catalogue).await?;
+                }
+                return Ok(progress);
+            };
             self.merge(&shelf, &catalogue, &chosen, &used).await?;
             if !pause(progress).await {
                 return Ok(progress);
@@ -89,7 +124,50 @@ impl Library {
         for name in names {
             self.storage.cache_remove(account, &name).await?;
         }
-        Ok(())
+        self.storage.cache_remove(account, mark::NAME).await
+    }
+
+    /// What there is of the index of an account whose messages are those of `state`.
+    pub async fn status(&self, account: AccountId, state: &Account) -> Result<Status, Error> {
+        let shelf = self.shelf(account);
+        let catalogue = shelf.catalogue(&*self.storage, self.fingerprint).await?;
+        // Whoever indexes at the moment holds them for long.
+        let unreadable = shelf.writing.try_lock().map(|held| held.clone()).unwrap_or_default();
+        let survey = survey(&catalogue, state, &unreadable);
+        let indexed = survey.used.iter().map(|word| word.count_ones() as usize).sum();
+        let heads = || catalogue.segments.iter().map(|segment| &segment.head);
+        Ok(Status {
+            indexed,
+            waiting: survey.missing.len(),
+            unreadable: survey.unreadable,
+            documents: heads().map(|head| head.documents as usize).sum(),
+            segments: catalogue.segments.len(),
+            index_bytes: heads().map(Head::file_bytes).sum(),
+            text_bytes: heads().map(|head| head.text_bytes).sum(),
+            memory_bytes: catalogue.memory_bytes() as u64,
+            upto: mark::read(&*self.storage, account, self.fingerprint).await?,
+        })
+    }
+
+    /// Whether everything of an account whose log ends at `head` is known to be indexed: the account
+    /// need not be loaded to find out.
+    pub async fn is_complete(&self, account: AccountId, head: ModSeq) -> Result<bool, Error> {
+        let upto = mark::read(&*self.storage, account, self.fingerprint).await?;
+        Ok(upto == Some(head))
+    }
+
+    async fn mark(
+        &self,
+        account: AccountId,
+        head: ModSeq,
+        catalogue: &Catalogue,
+    ) -> Result<(), Error> {
+        if self.is_complete(account, head).await? {
+            return Ok(());
+        }
+        let names = catalogue.segments.iter().map(|segment| segment.name.clone());
+        let bytes = mark::encode(head, self.fingerprint, &names.collect::<Vec<_>>());
+        self.storage.cache_write(account, mark::NAME, bytes.into()).await
     }
 
     /// False: it was told to end.
@@ -117,6 +195,7 @@ impl Library {
                     Err(error) => return Err(error),
                 }
                 progress.done += 1;
+                progress.bytes += u64::from(message.size);
                 if builder.is_full() {
                     self.write(shelf, std::mem::take(&mut builder)).await?;
                 }
@@ -206,13 +285,18 @@ impl Library {
 }
 
 fn survey(catalogue: &Catalogue, state: &Account, unreadable: &HashSet<EmailId>) -> Survey {
-    let mut survey = Survey { missing: Vec::new(), used: vec![0; catalogue.words()] };
+    let used = vec![0; catalogue.words()];
+    let mut survey = Survey { missing: Vec::new(), used, unreadable: 0 };
     let mut seen = HashSet::new();
     for row in state.mailboxes().flat_map(|info| info.mailbox.rows()) {
         match catalogue.ids.find(row.email_id) {
             Some(doc) => survey.used[(doc / 64) as usize] |= 1 << (doc % 64),
-            None if unreadable.contains(&row.email_id) || !seen.insert(row.email_id) => {}
-            None => survey.missing.push(Message { id: row.email_id, position: row.position }),
+            None if !seen.insert(row.email_id) => {}
+            None if unreadable.contains(&row.email_id) => survey.unreadable += 1,
+            None => {
+                let (id, position, size) = (row.email_id, row.position, row.size);
+                survey.missing.push(Message { id, position, size });
+            }
         }
     }
     survey

@@ -124,3 +124,38 @@ fn an_update_can_be_ended() {
     assert_eq!(rest.total, progress.total - progress.done);
     assert_eq!(world.update(&library).total, 0);
 }
+
+#[test]
+fn what_is_complete_is_marked() {
+    let mut world = full(30);
+    let library = world.library();
+    let complete = |world: &World, library: &index::Library| {
+        storage::conformance::block_on(library.is_complete(common::id(), world.state.head()))
+            .unwrap()
+    };
+    let status = |world: &World, library: &index::Library| {
+        storage::conformance::block_on(library.status(common::id(), &world.state)).unwrap()
+    };
+    assert!(!complete(&world, &library));
+    assert_eq!((status(&world, &library).indexed, status(&world, &library).waiting), (0, 33));
+    world.update(&library);
+    assert!(complete(&world, &library) && complete(&world, &world.library()));
+    let told = status(&world, &library);
+    assert_eq!((told.indexed, told.waiting, told.documents, told.segments), (33, 0, 33, 1));
+    assert_eq!((told.upto, told.unreadable), (Some(world.state.head()), 0));
+    assert_eq!(told.index_bytes as usize, world.files()[0].1.len());
+    world.append([marked(1, "quokka")]);
+    assert!(!complete(&world, &library));
+    assert_eq!(status(&world, &library).waiting, 1);
+    world.update(&library);
+    assert!(complete(&world, &library));
+    // Whatever happens to the segments, the mark is not believed.
+    let (name, _) = world.files().remove(0);
+    storage::conformance::block_on(storage::Storage::cache_remove(
+        &*world.storage,
+        common::id(),
+        &name,
+    ))
+    .unwrap();
+    assert!(!complete(&world, &world.library()));
+}

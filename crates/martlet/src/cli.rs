@@ -197,6 +197,18 @@ pub(crate) enum IndexCommand {
         /// Only of this account
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
+        /// Print what was done as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell how far each account is indexed, and what that takes
+    Status {
+        /// Only of this account
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

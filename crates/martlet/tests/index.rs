@@ -6,6 +6,8 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use common::{Server, add_account, cli, cli_ok, texts};
 
 const SEARCHES: [&str; 4] = [
@@ -25,13 +27,21 @@ fn mbox(path: &Path) {
     fs::write(path, (0..300).map(message).collect::<String>()).unwrap();
 }
 
+fn status(data: &Path) -> Value {
+    let out = cli_ok(data, &["index", "status", "--account", "alice", "--json"], "");
+    serde_json::from_str::<Value>(&out).unwrap()[0].clone()
+}
+
+/// Segments; not the mark beside them.
 fn segments(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(segments(&path));
-        } else if path.parent().is_some_and(|parent| parent.ends_with("cache/search")) {
+        } else if path.parent().is_some_and(|parent| parent.ends_with("cache/search"))
+            && path.extension().is_some()
+        {
             found.push(path);
         }
     }
@@ -58,11 +68,19 @@ fn rebuilt_with_and_without_a_server() {
     assert_eq!(out, "300 messages of 1 account indexed\n");
     let files = segments(&data);
     assert_eq!(files.len(), 1, "{files:?}");
+    assert!(
+        cli_ok(&data, &["index", "status"], "").starts_with("alice: 300 of 300 messages indexed")
+    );
+    assert_eq!(status(&data)["upto"], status(&data)["head"]);
 
     let server = Server::start(&data);
     assert_eq!(answers(&server), scanned);
-    let out = cli_ok(&data, &["index", "rebuild", "--account", "alice"], "");
-    assert_eq!(out, "300 messages of 1 account indexed\n");
+    let out = cli_ok(&data, &["index", "rebuild", "--account", "alice", "--json"], "");
+    let out: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&out["accounts"], &out["messages"]), (&1.into(), &300.into()));
+    let status = status(&data);
+    assert_eq!((&status["indexed"], &status["waiting"]), (&300.into(), &0.into()));
+    assert_eq!((&status["segments"], &status["ready"]), (&1.into(), &true.into()));
     assert_eq!(answers(&server), scanned);
     let refused = cli(&data, &["index", "rebuild", "--account", "nobody"], "");
     assert_eq!(refused.status.code(), Some(1), "{:?}", texts(&refused));
@@ -82,4 +100,23 @@ fn rebuilt_with_and_without_a_server() {
     let words = ["--config", config.to_str().unwrap(), "index", "rebuild"];
     let refused = cli(&data, &words, "");
     assert_eq!(refused.status.code(), Some(1), "{:?}", texts(&refused));
+}
+
+#[test]
+fn accounts_that_nobody_opens_are_indexed() {
+    let home = tempfile::tempdir().unwrap();
+    let (data, mail) = (home.path().join("data"), home.path().join("mail.mbox"));
+    mbox(&mail);
+    add_account(&data, "alice");
+    cli_ok(&data, &["import", "mbox", mail.to_str().unwrap(), "--account", "alice"], "");
+    assert_eq!(segments(&data), Vec::<PathBuf>::new());
+    let server = Server::start(&data);
+    // Each round starts a process: together that is far longer than it takes.
+    for _ in 0..2000 {
+        if !segments(&data).is_empty() {
+            break;
+        }
+        server.cli(&["account", "list"]);
+    }
+    assert_eq!(segments(&data).len(), 1);
 }

@@ -18,6 +18,7 @@ pub mod settings;
 pub mod tls;
 
 pub use compaction::Compactor;
+pub use indexer::MESSAGES_LEAST as INDEX_MESSAGES_LEAST;
 pub use listener::BindError;
 pub use lock::{DataLock, LockError};
 pub use node::{Node, OpenError};

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
+use crate::indexer::Activity;
 use crate::tls::{Acceptor, TlsStream};
 
 /// What one read takes at most.
@@ -65,6 +67,8 @@ pub(crate) struct LinkOptions {
     pub(crate) stall_time: Duration,
     /// How long a handshake may take: nobody is logged in yet.
     pub(crate) handshake_time: Duration,
+    /// Hears of what clients say.
+    pub(crate) activity: Arc<Activity>,
 }
 
 /// A connection to one client.
@@ -115,6 +119,7 @@ impl Link {
                 self.acknowledge();
             }
             ready!(read)?;
+            self.options.activity.note();
             into.extend_from_slice(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
         })

@@ -117,6 +117,7 @@ impl Server {
                 plaintext_from_loopback: settings.plaintext_from_loopback,
                 stall_time: settings.limits.stall_time,
                 handshake_time: settings.limits.login_time.min(HANDSHAKE_TIME_MAX),
+                activity: Arc::default(),
             },
             counter,
             node,
@@ -148,7 +149,8 @@ impl Server {
                 stop.send_replace(true);
             });
             let (node, index) = (Arc::clone(&shared.node), Arc::clone(index));
-            indexer::start(node, index, stopping, alive.clone());
+            let activity = Arc::clone(&shared.link.activity);
+            indexer::start(node, index, activity, stopping, alive.clone());
         }
         if let Some(acceptor) = &acceptor {
             let watch = Arc::clone(acceptor.store()).watch(CERTIFICATE_INTERVAL);

@@ -28,8 +28,28 @@ pub struct Settings {
     pub segment_bytes_max: u64,
     /// Whether searches in text use an index, and whether one is kept.
     pub search_index: bool,
+    /// What keeping it may take.
+    pub index_budget: IndexBudget,
     /// Capabilities that are not offered.
     pub mask: Mask,
+}
+
+/// What the text index may take while it is built in the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexBudget {
+    /// Percent of one processor while clients say something, 1 to 100. What it does in a
+    /// millisecond delays nobody: its thread has the lowest priority.
+    pub percent_busy: u64,
+    /// Percent of one processor else, 1 to 100.
+    pub percent_idle: u64,
+    /// Bytes of mail that are read in a second, whoever is active: leaves a disk to others.
+    pub bytes_per_second: u64,
+}
+
+impl Default for IndexBudget {
+    fn default() -> Self {
+        Self { percent_busy: 25, percent_idle: 100, bytes_per_second: 64 * 1024 * 1024 }
+    }
 }
 
 /// Where to accept connections; port 0 picks a free one.
@@ -81,6 +101,7 @@ impl Default for Settings {
             retention: Duration::from_secs(30 * 86_400),
             segment_bytes_max: 64 * 1024 * 1024,
             search_index: true,
+            index_budget: IndexBudget::default(),
             mask: Mask::default(),
         }
     }

@@ -97,8 +97,10 @@ impl World {
         (matching, scanned)
     }
 
+    /// The segments.
     pub(crate) fn files(&self) -> Vec<(String, Bytes)> {
-        let names = block_on(self.storage.cache_list(id())).unwrap();
+        let mut names = block_on(self.storage.cache_list(id())).unwrap();
+        names.retain(|name| name.ends_with(".seg"));
         let read = |name: String| {
             let bytes = self.whole(&name);
             (name, bytes)

@@ -245,6 +245,28 @@ pub(crate) const KEYS: &[Key] = &[
          searches need not read every message. Without it they find the same."
     ),
     key!(
+        "search.index_percent_busy",
+        Kind::Count(1, 100),
+        Number,
+        settings.index_budget.percent_busy,
+        "What building the index in the background may take while clients are active: percent of \
+         one processor, at the lowest priority."
+    ),
+    key!(
+        "search.index_percent_idle",
+        Kind::Count(1, 100),
+        Number,
+        settings.index_budget.percent_idle,
+        "The same while no client has said anything for two seconds."
+    ),
+    key!(
+        "search.index_bytes_per_second",
+        Kind::Size(64 * KIB, 1 << 40),
+        Number,
+        settings.index_budget.bytes_per_second,
+        "Mail that building the index reads in a second at most."
+    ),
+    key!(
         "log.level",
         Kind::Word(&["error", "warn", "info", "debug", "trace"]),
         Text,

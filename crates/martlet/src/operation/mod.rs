@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 pub(crate) use account::{AccountLine, AccountPage, Names, find};
 
-pub(crate) use index::Rebuilt;
+pub(crate) use index::{Rebuilt, StatusLine};
 
 use std::sync::Arc;
 
@@ -36,6 +36,7 @@ pub(crate) enum Request {
     AliasList,
     Names,
     IndexRebuild { account: Option<String> },
+    IndexStatus { account: Option<String> },
     ImportMaildir { path: PathBuf, account: String },
     ImportMbox { path: PathBuf, account: String, mailbox: String },
 }
@@ -87,6 +88,7 @@ async fn run(node: &Arc<Node>, request: Request, progress: Progress) -> Result<V
         Request::IndexRebuild { account } => {
             index::rebuild(node, account.as_deref(), progress).await
         }
+        Request::IndexStatus { account } => index::status(node, account.as_deref()).await,
         Request::AliasList => account::list_aliases(node),
         Request::Names => account::names(node).await,
         Request::ImportMaildir { path, account } => {
