@@ -63,6 +63,14 @@ fn memory_bytes(pid: u32) -> u64 {
     kib.unwrap_or(0) * 1024
 }
 
+/// The most memory a process ever had resident, in bytes.
+pub(crate) fn memory_most(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
 /// Bytes of all files below, as the file system allots them.
 pub(crate) fn disk_bytes(path: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;

@@ -6,6 +6,7 @@
 
 mod chart;
 mod cost;
+mod growth;
 mod idle;
 mod imap;
 mod lmtp;
@@ -44,6 +45,12 @@ struct Options {
     /// Only workloads whose names contain this (the mailbox is always filled).
     #[arg(long, default_value = "")]
     only: String,
+    /// How cost grows with the mailbox, instead: martlet alone, on mailboxes of `--sizes`.
+    #[arg(long)]
+    growth: bool,
+    /// Messages in the mailboxes of `--growth`.
+    #[arg(long, value_delimiter = ',', default_value = "1000,100000,1000000")]
+    sizes: Vec<usize>,
     /// The directory for results.json, table.md and chart.svg.
     #[arg(long)]
     results: Option<PathBuf>,
@@ -63,6 +70,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
+    if options.growth {
+        return growth::run(&options.binary, &options.sizes);
+    }
     let mut kinds = vec![Kind::Martlet];
     for name in &options.against {
         kinds.push(Kind::parse(name)?);

@@ -59,6 +59,8 @@ pub(crate) struct Server {
     home: tempfile::TempDir,
     child: Child,
     binary: PathBuf,
+    /// More of martlet's configuration.
+    settings: &'static str,
 }
 
 impl Drop for Server {
@@ -70,12 +72,22 @@ impl Drop for Server {
 impl Server {
     /// Starts a server with all its accounts in a directory of its own.
     pub(crate) fn start(kind: Kind, binary: &Path) -> Result<Self, Failure> {
+        Self::start_with(kind, binary, "")
+    }
+
+    /// The same with more of martlet's configuration, as TOML.
+    pub(crate) fn start_with(
+        kind: Kind,
+        binary: &Path,
+        settings: &'static str,
+    ) -> Result<Self, Failure> {
         let home = tempfile::Builder::new().prefix("bench-").tempdir().map_err(text)?;
         let (child, [imap, imaps, lmtp]) = match kind {
-            Kind::Martlet => start_martlet(binary, home.path())?,
+            Kind::Martlet => start_martlet(binary, home.path(), settings)?,
             _ => start_dovecot(kind, home.path())?,
         };
-        let server = Self { kind, imap, imaps, lmtp, home, child, binary: binary.to_owned() };
+        let binary = binary.to_owned();
+        let server = Self { kind, imap, imaps, lmtp, home, child, binary, settings };
         if kind == Kind::Martlet {
             server.add_accounts()?;
         }
@@ -86,7 +98,7 @@ impl Server {
     pub(crate) fn restart(&mut self) -> Result<(), Failure> {
         self.stop();
         let (child, [imap, imaps, lmtp]) = match self.kind {
-            Kind::Martlet => start_martlet(&self.binary, self.home.path())?,
+            Kind::Martlet => start_martlet(&self.binary, self.home.path(), self.settings)?,
             kind => start_dovecot(kind, self.home.path())?,
         };
         self.child = child;
@@ -134,12 +146,16 @@ fn text(error: std::io::Error) -> Failure {
     error.to_string()
 }
 
-fn start_martlet(binary: &Path, home: &Path) -> Result<(Child, [String; 3]), Failure> {
+fn start_martlet(
+    binary: &Path,
+    home: &Path,
+    settings: &str,
+) -> Result<(Child, [String; 3]), Failure> {
     let log = fs::File::create(home.join("log")).map_err(text)?;
     // All clients come from one address.
     let config = "[limits]\nconnections_per_address_max = 1000000\n\
                   connections_per_account_max = 1000000\nconnections_before_login_max = 1000000\n";
-    fs::write(home.join("martlet.toml"), config).map_err(text)?;
+    fs::write(home.join("martlet.toml"), config.to_owned() + settings).map_err(text)?;
     let mut child = Command::new(binary)
         .args(["serve", "--imap", "127.0.0.1:0", "--imaps", "127.0.0.1:0", "--lmtp", "127.0.0.1:0"])
         .arg("--data")

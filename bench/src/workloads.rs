@@ -143,7 +143,8 @@ fn millis(start: Instant) -> Result<Measure, Failure> {
     Ok(Measure { unit: Unit::Millis, value: start.elapsed().as_secs_f64() * 1000.0 })
 }
 
-fn expect(what: &str, found: u64, wanted: u64) -> Result<(), Failure> {
+/// A wrong answer is a failure.
+pub(crate) fn expect(what: &str, found: u64, wanted: u64) -> Result<(), Failure> {
     match found == wanted {
         true => Ok(()),
         false => Err(format!("{what}: {found} instead of {wanted}")),
@@ -393,7 +394,8 @@ fn thread(server: &mut Server, _: Scale) -> Result<Measure, Failure> {
     if answer.found == 0 { Err("THREAD found nothing".into()) } else { measure }
 }
 
-fn number_after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+/// The first number after `word`.
+pub(crate) fn number_after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     let rest = text.split(word).nth(1)?;
     rest.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())
 }

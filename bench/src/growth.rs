@@ -1,0 +1,178 @@
+//! How cost grows with the mailbox: martlet alone, on mailboxes of several sizes. What costs the
+//! answer and not the mailbox costs the same in each.
+
+use std::path::Path;
+use std::time::Instant;
+
+use crate::cost;
+use crate::imap::{Failure, Imap};
+use crate::lmtp::Lmtp;
+use crate::mail::{Sizes, message};
+use crate::servers::{Kind, PASSWORD, Server};
+use crate::workloads::{expect, number_after};
+
+/// Rows and the unit of their values.
+const ROWS: &[(&str, &str)] = &[
+    ("SELECT", "µs"),
+    ("single STORE, durable", "µs"),
+    ("IDLE wake-up after a STORE", "µs"),
+    ("QRESYNC with 100 changes", "µs"),
+    ("LMTP delivery into it", "µs"),
+    ("delivery to EXISTS", "µs"),
+    ("cold load: login and SELECT, first after start", "ms"),
+    ("most memory (VmHWM) after the load", "KiB"),
+    ("memory of the loaded mailbox, each message", "B"),
+];
+
+/// The index would be built meanwhile, on one of the cores that are measured.
+const SETTINGS: &str = "[search]\nindex = false\n";
+/// The account with the large mailbox: LMTP delivers into its INBOX.
+const USER: &str = "user0";
+/// Measurements of which the median counts.
+const TIMES: usize = 101;
+
+/// Prints the table.
+pub(crate) fn run(binary: &Path, sizes: &[usize]) -> Result<(), Failure> {
+    let mut columns = Vec::new();
+    for &messages in sizes {
+        columns.push(measure(binary, messages).map_err(|why| format!("{messages}: {why}"))?);
+    }
+    println!("{}", table(sizes, &columns));
+    Ok(())
+}
+
+fn table(sizes: &[usize], columns: &[Vec<f64>]) -> String {
+    let heads: String = sizes.iter().map(|size| format!(" {size} messages |")).collect();
+    let rules = "--:|".repeat(sizes.len() + 1);
+    let mut out = format!("| martlet |{heads} times |\n|---|{rules}");
+    for (at, (name, unit)) in ROWS.iter().enumerate() {
+        let values: Vec<f64> =
+            columns.iter().filter_map(|column| column.get(at).copied()).collect();
+        let cells: String = values.iter().map(|value| format!(" {value:.1} {unit} |")).collect();
+        let times = match values.as_slice() {
+            [first, .., last] => last / first,
+            _ => 1.0,
+        };
+        out += &format!("\n| {name} |{cells} {times:.1} |");
+    }
+    out
+}
+
+/// One column.
+fn measure(binary: &Path, messages: usize) -> Result<Vec<f64>, Failure> {
+    let mut server = Server::start_with(Kind::Martlet, binary, SETTINGS)?;
+    fill(&server, messages)?;
+    let (load, most, each) = cold(&mut server, messages)?;
+    let mut imap = Imap::login(&server.imap, USER, PASSWORD)?;
+    let select = median(|_| timed(|| imap.ok("SELECT INBOX").map(drop)))?;
+    let store = median(|n| timed(|| flag(&mut imap, '+', n, messages)))?;
+    let mut watcher = Imap::login(&server.imap, USER, PASSWORD)?;
+    watcher.ok("SELECT INBOX")?;
+    watcher.send(b"IDLE")?;
+    watcher.wait_for("+")?;
+    let wake_up = median(|n| {
+        timed(|| {
+            flag(&mut imap, '-', n, messages)?;
+            watcher.wait_for("FETCH")
+        })
+    })?;
+    imap.ok("UNSELECT")?;
+    let resync = median_of(5, |n| resync(&mut imap, n, messages))?;
+    let mut lmtp = Lmtp::connect(&server.lmtp)?;
+    let mut exists = Vec::new();
+    let deliver = median(|n| {
+        let mail = message(n, Sizes::Small);
+        let start = Instant::now();
+        lmtp.deliver(USER, &mail)?;
+        let delivered = start.elapsed().as_secs_f64() * 1e6;
+        watcher.wait_for("EXISTS")?;
+        exists.push(start.elapsed().as_secs_f64() * 1e6);
+        Ok(delivered)
+    })?;
+    let mut exists = exists.into_iter();
+    let exists = median(|_| exists.next().ok_or_else(|| "too few deliveries".to_owned()))?;
+    Ok(vec![select, store, wake_up, resync, deliver, exists, load, most, each])
+}
+
+/// Fills INBOX and says on standard error how far it is.
+fn fill(server: &Server, messages: usize) -> Result<(), Failure> {
+    let mut imap = Imap::login(&server.imap, USER, PASSWORD)?;
+    let start = Instant::now();
+    for from in (0..messages).step_by(100) {
+        let to = (from + 100).min(messages);
+        let batch: Vec<Vec<u8>> = (from..to).map(|n| message(n, Sizes::Small)).collect();
+        imap.append("INBOX", &batch)?;
+        if to % 100_000 == 0 {
+            eprintln!("{to} of {messages} messages after {:.0} s", start.elapsed().as_secs_f64());
+        }
+    }
+    Ok(())
+}
+
+/// The first login and SELECT of a server that just started, a password's check included, in
+/// milliseconds; the most memory it ever had resident, in KiB; and the mailbox's part in what it
+/// has, in bytes a message.
+fn cold(server: &mut Server, messages: usize) -> Result<(f64, f64, f64), Failure> {
+    server.restart()?;
+    // Checking a password takes 19 MiB for a moment, whatever is in the mailbox.
+    Imap::login(&server.imap, "user1", PASSWORD)?.ok("SELECT INBOX")?;
+    let before = cost::of(server.pid()).memory_bytes;
+    let start = Instant::now();
+    let mut imap = Imap::login(&server.imap, USER, PASSWORD)?;
+    let exists = imap.ok("SELECT INBOX")?.exists.unwrap_or(0);
+    let load = start.elapsed().as_secs_f64() * 1e3;
+    expect("EXISTS", exists, messages as u64)?;
+    let after = cost::of(server.pid()).memory_bytes;
+    let each = after.saturating_sub(before) as f64 / messages as f64;
+    Ok((load, cost::memory_most(server.pid()) as f64 / 1024.0, each))
+}
+
+/// Sets (`+`) or takes away (`-`) the `n`-th message's flag.
+fn flag(imap: &mut Imap, sign: char, n: usize, messages: usize) -> Result<(), Failure> {
+    let number = 1 + n * 7919 % messages;
+    imap.ok(&format!("STORE {number} {sign}FLAGS.SILENT (\\Flagged)")).map(drop)
+}
+
+/// Comes back to a mailbox where 100 messages changed.
+fn resync(imap: &mut Imap, nth: usize, messages: usize) -> Result<f64, Failure> {
+    imap.ok("ENABLE QRESYNC")?;
+    imap.send(b"STATUS INBOX (UIDVALIDITY HIGHESTMODSEQ)")?;
+    let line = imap.line_with("STATUS")?;
+    let (validity, mod_seq) = (
+        number_after(&line, "UIDVALIDITY").ok_or("no UIDVALIDITY")?.to_owned(),
+        number_after(&line, "HIGHESTMODSEQ").ok_or("no HIGHESTMODSEQ")?.to_owned(),
+    );
+    imap.answer()?;
+    imap.ok("SELECT INBOX")?;
+    for n in 0..100 {
+        let number = 1 + n * (messages / 100).max(1);
+        imap.ok(&format!("STORE {number} +FLAGS.SILENT ($Resync{nth})"))?;
+    }
+    imap.ok("UNSELECT")?;
+    let start = Instant::now();
+    let answer = imap.ok(&format!("SELECT INBOX (QRESYNC ({validity} {mod_seq}))"))?;
+    let spent = start.elapsed().as_secs_f64() * 1e6;
+    expect("changed messages", answer.fetched, 100)?;
+    imap.ok("UNSELECT")?;
+    Ok(spent)
+}
+
+/// Microseconds.
+fn timed(work: impl FnOnce() -> Result<(), Failure>) -> Result<f64, Failure> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed().as_secs_f64() * 1e6)
+}
+
+fn median(work: impl FnMut(usize) -> Result<f64, Failure>) -> Result<f64, Failure> {
+    median_of(TIMES, work)
+}
+
+fn median_of(
+    times: usize,
+    work: impl FnMut(usize) -> Result<f64, Failure>,
+) -> Result<f64, Failure> {
+    let mut all = (0..times).map(work).collect::<Result<Vec<f64>, Failure>>()?;
+    all.sort_by(f64::total_cmp);
+    Ok(all[all.len() / 2])
+}
