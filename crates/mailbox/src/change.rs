@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use base::{Flags, Keyword, ModSeq, Uid, UidSet, UidValidity};
 
-use crate::chunk::{Bits, CHUNK_ROWS_MAX, Change, Chunk, Moved, NewRow, places, set_bit};
+use crate::chunk::{Bits, Change, Moved, NewRow, places, set_bit};
+use crate::group::Chunks;
 use crate::history::History;
 use crate::mailbox::{Columns, Row};
 use crate::{FlagOp, Mailbox, NewMessage, Position};
@@ -22,7 +23,7 @@ impl Mailbox {
             unseen: 0,
             size_bytes: 0,
             keywords: Arc::default(),
-            chunks: Vec::new(),
+            chunks: Chunks::default(),
             history: History::default(),
         };
         Self { columns: Arc::new(columns) }
@@ -78,15 +79,7 @@ impl Mailbox {
         };
         let change = Change { at, op, system: flags.system, bits };
         let mut moved = Moved::default();
-        for chunk in &mut columns.chunks {
-            let from = uids.ranges().partition_point(|&(_, last)| last < chunk.first);
-            for &(first, last) in &uids.ranges()[from..] {
-                if first > chunk.last {
-                    break;
-                }
-                chunk.change(chunk.within(first, last), &change, &mut moved);
-            }
-        }
+        columns.chunks.change(uids, &change, &mut moved);
         columns.add(moved);
         columns.highest_mod_seq = at;
     }
@@ -98,26 +91,7 @@ impl Mailbox {
         }
         let columns = Arc::make_mut(&mut self.columns);
         let (mut removed, mut moved) = (UidSet::new(), Moved::default());
-        let mut chunks: Vec<Chunk> = Vec::with_capacity(columns.chunks.len());
-        for chunk in columns.chunks.drain(..) {
-            let mut kept = None;
-            if chunk.overlaps(uids) {
-                chunk.sift(uids, &mut kept, &mut removed, &mut moved);
-            } else {
-                kept = Some(chunk);
-            }
-            let Some(mut kept) = kept else { continue };
-            kept.start = chunks.last().map_or(0, Chunk::end);
-            match chunks.last_mut() {
-                // Neighbours that fit into half a chunk are joined, so that chunks stay few.
-                Some(before) if before.len() + kept.len() <= CHUNK_ROWS_MAX / 2 => {
-                    before.absorb(&kept);
-                }
-                _ => chunks.push(kept),
-            }
-        }
-        chunks.shrink_to_fit();
-        columns.chunks = chunks;
+        columns.chunks.expunge(uids, &mut removed, &mut moved);
         columns.add(moved);
         columns.history.add(at, &removed);
         columns.highest_mod_seq = at;
@@ -155,13 +129,7 @@ impl Mailbox {
 impl Columns {
     /// Adds a message behind all others.
     pub(crate) fn push(&mut self, new: &NewRow) {
-        match self.chunks.last_mut().filter(|chunk| !chunk.is_full()) {
-            Some(chunk) => chunk.push(new),
-            None => {
-                let start = self.chunks.last().map_or(0, Chunk::end);
-                self.chunks.push(Chunk::new(start, new));
-            }
-        }
+        self.chunks.push(new);
         // Checked before the record was applied: the last UID is never given out.
         self.uid_next = new.row.uid.next().unwrap_or(Uid::MAX);
         self.uids_in_doubt = 0;

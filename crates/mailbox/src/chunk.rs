@@ -12,7 +12,7 @@ use crate::mailbox::Row;
 use crate::{FlagOp, Position};
 
 /// Rows of one chunk at most.
-pub(crate) const CHUNK_ROWS_MAX: usize = 1024;
+pub(crate) const CHUNK_ROWS_MAX: usize = 512;
 
 /// Keywords as bits of their places in the mailbox's table, 64 a word.
 pub(crate) type Bits = Vec<u64>;
@@ -87,7 +87,7 @@ impl Moved {
 /// Columns of consecutive messages, and what is known of them without looking.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunk {
-    /// How many messages are in the chunks before.
+    /// How many messages are in the chunks before it in its group.
     pub(crate) start: u32,
     pub(crate) first: Uid,
     pub(crate) last: Uid,
@@ -116,10 +116,6 @@ impl Chunk {
 
     pub(crate) fn len(&self) -> usize {
         self.hot.uids.len()
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.len() >= CHUNK_ROWS_MAX
     }
 
     /// Index of the row behind the last one.
@@ -299,11 +295,33 @@ impl Chunk {
         }
     }
 
-    /// Adds all rows of `other`, which come behind.
-    pub(crate) fn absorb(&mut self, other: &Self) {
-        (0..other.len()).for_each(|at| {
-            self.push(&NewRow { row: other.row(at), bits: other.bits(at) });
-        });
+    /// The rows of both; `other` comes behind. Column by column.
+    pub(crate) fn joined(&self, other: &Self) -> Self {
+        let mut hot = Hot {
+            uids: [&self.hot.uids[..], &other.hot.uids].concat(),
+            mod_seqs: [&self.hot.mod_seqs[..], &other.hot.mod_seqs].concat(),
+            system: [&self.hot.system[..], &other.hot.system].concat(),
+            words: Vec::new(),
+        };
+        for n in 0..self.hot.words.len().max(other.hot.words.len()) {
+            let mut word = Vec::new();
+            for chunk in [self, other] {
+                let more = chunk.hot.words.get(n).map_or(&[][..], |word| word);
+                word.extend_from_slice(more);
+                word.resize(word.len() + chunk.len() - more.len(), 0);
+            }
+            let is_used = word.iter().any(|&bits| bits != 0);
+            hot.words.push(if is_used { word } else { Vec::new() });
+        }
+        Self {
+            start: self.start,
+            first: self.first,
+            last: other.last,
+            unseen: self.unseen + other.unseen,
+            max_mod_seq: self.max_mod_seq.max(other.max_mod_seq),
+            hot: Arc::new(hot),
+            cold: Arc::new([&self.cold[..], &other.cold].concat()),
+        }
     }
 }
 

@@ -23,7 +23,8 @@ pub(crate) struct Gone {
 pub(crate) struct History {
     /// Expunges up to here may be missing.
     forgotten: ModSeq,
-    blocks: Vec<Arc<Vec<Gone>>>,
+    /// Shared whole: most changes of a mailbox are no expunges.
+    blocks: Arc<Vec<Arc<Vec<Gone>>>>,
     len: usize,
 }
 
@@ -65,22 +66,24 @@ impl History {
     }
 
     pub(crate) fn push(&mut self, gone: Gone) {
-        match self.blocks.last_mut().filter(|block| block.len() < BLOCK_RANGES_MAX) {
+        let blocks = Arc::make_mut(&mut self.blocks);
+        match blocks.last_mut().filter(|block| block.len() < BLOCK_RANGES_MAX) {
             Some(block) => Arc::make_mut(block).push(gone),
-            None => self.blocks.push(Arc::new(vec![gone])),
+            None => blocks.push(Arc::new(vec![gone])),
         }
         self.len += 1;
     }
 
     /// Drops what happened before `at`.
     pub(crate) fn forget_before(&mut self, at: ModSeq) {
-        let whole = self.blocks.partition_point(|block| block.last().is_some_and(|g| g.at < at));
+        let blocks = Arc::make_mut(&mut self.blocks);
+        let whole = blocks.partition_point(|block| block.last().is_some_and(|g| g.at < at));
         let mut newest = None;
-        for block in self.blocks.drain(..whole) {
+        for block in blocks.drain(..whole) {
             self.len -= block.len();
             newest = block.last().map(|gone| gone.at);
         }
-        if let Some(block) = self.blocks.first_mut() {
+        if let Some(block) = blocks.first_mut() {
             let part = block.partition_point(|gone| gone.at < at);
             if part > 0 {
                 newest = Some(block[part - 1].at);

@@ -9,6 +9,7 @@ pub mod account;
 mod change;
 mod chunk;
 mod codec;
+mod group;
 mod history;
 pub mod mailbox;
 pub mod record;

@@ -9,6 +9,7 @@ use base::{
 
 use crate::Position;
 use crate::chunk::{Chunk, places};
+use crate::group::Chunks;
 use crate::history::History;
 
 /// The messages of a mailbox at one log position. A clone is a reference.
@@ -31,8 +32,7 @@ pub(crate) struct Columns {
     pub(crate) size_bytes: u64,
     /// Grows only, so that bits keep their meaning.
     pub(crate) keywords: Arc<Vec<Keyword>>,
-    /// None is empty.
-    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) chunks: Chunks,
     pub(crate) history: History,
 }
 
@@ -94,7 +94,7 @@ impl Mailbox {
 
     /// How many messages.
     pub fn len(&self) -> u32 {
-        self.columns.chunks.last().map_or(0, Chunk::end)
+        self.columns.chunks.rows()
     }
 
     /// Whether there is no message.
@@ -132,21 +132,11 @@ impl Mailbox {
         Arc::ptr_eq(&self.columns, &other.columns)
     }
 
-    /// The chunk that has or would have `uid`, and the row's place there if it exists.
+    /// The chunk that has `uid`, and the row's place there.
     fn locate(&self, uid: Uid) -> Option<(&Chunk, usize)> {
-        let chunk = self.columns.chunks.get(self.chunk_from(uid))?;
+        let (_, chunk) = self.columns.chunks.by_uid(uid)?;
         let at = chunk.rank(uid);
         (chunk.uids().get(at) == Some(&uid)).then_some((chunk, at))
-    }
-
-    /// Index of the first chunk that ends at or behind `uid`.
-    fn chunk_from(&self, uid: Uid) -> usize {
-        self.columns.chunks.partition_point(|chunk| chunk.last < uid)
-    }
-
-    /// Index of the chunk with the `index`-th message.
-    fn chunk_of(&self, index: u32) -> usize {
-        self.columns.chunks.partition_point(|chunk| chunk.end() <= index)
     }
 
     /// The message with this UID.
@@ -161,20 +151,20 @@ impl Mailbox {
 
     /// The `index`-th message, from 0. O(log n).
     pub fn nth(&self, index: u32) -> Option<Row> {
-        let chunk = self.columns.chunks.get(self.chunk_of(index))?;
-        Some(chunk.row((index - chunk.start) as usize))
+        let (start, chunk) = self.columns.chunks.by_index(index)?;
+        Some(chunk.row((index - start) as usize))
     }
 
     /// The `index`-th message's UID, from 0. O(log n).
     pub fn nth_uid(&self, index: u32) -> Option<Uid> {
-        let chunk = self.columns.chunks.get(self.chunk_of(index))?;
-        Some(chunk.uids()[(index - chunk.start) as usize])
+        let (start, chunk) = self.columns.chunks.by_index(index)?;
+        chunk.uids().get((index - start) as usize).copied()
     }
 
     /// How many messages have UIDs below `uid`. O(log n).
     pub fn rank(&self, uid: Uid) -> u32 {
-        let chunk = self.columns.chunks.get(self.chunk_from(uid));
-        chunk.map_or(self.len(), |chunk| chunk.start + chunk.rank(uid) as u32)
+        let chunk = self.columns.chunks.by_uid(uid);
+        chunk.map_or(self.len(), |(start, chunk)| start + chunk.rank(uid) as u32)
     }
 
     /// How many messages have UIDs from `first` to `last`. O(log n).
@@ -194,28 +184,28 @@ impl Mailbox {
         uids: &'a UidSet,
     ) -> impl Iterator<Item = (u32, Row)> + 'a {
         // Ranges behind the last message find nothing.
-        let last = self.columns.chunks.last().map(|chunk| chunk.last);
+        let last = self.columns.chunks.last();
         let ranges = uids.ranges().iter().take_while(move |&&(first, _)| Some(first) <= last);
         ranges.flat_map(move |&(first, last)| {
-            self.columns.chunks[self.chunk_from(first)..]
-                .iter()
-                .take_while(move |chunk| chunk.first <= last)
-                .flat_map(move |chunk| {
-                    chunk
-                        .within(first, last)
-                        .map(move |at| (chunk.start + at as u32, chunk.row(at)))
-                })
+            let chunks = self.columns.chunks.onward_from_uid(first);
+            chunks.take_while(move |(_, chunk)| chunk.first <= last).flat_map(
+                move |(start, chunk)| {
+                    let rows = chunk.within(first, last);
+                    rows.map(move |at| (start + at as u32, chunk.row(at)))
+                },
+            )
         })
     }
 
     /// All messages, ascending.
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = Row> + '_ {
-        self.columns.chunks.iter().flat_map(|chunk| (0..chunk.len()).map(move |at| chunk.row(at)))
+        let chunks = self.columns.chunks.iter();
+        chunks.flat_map(|(_, chunk)| (0..chunk.len()).map(move |at| chunk.row(at)))
     }
 
     /// UID, MODSEQ and system flags of all messages, ascending, without touching the other columns.
     pub fn marks(&self) -> impl Iterator<Item = (Uid, ModSeq, SystemFlags)> + '_ {
-        self.columns.chunks.iter().flat_map(|chunk| {
+        self.columns.chunks.iter().flat_map(|(_, chunk)| {
             let columns = chunk.uids().iter().zip(chunk.mod_seqs()).zip(chunk.system());
             columns.map(|((&uid, &mod_seq), &system)| (uid, mod_seq, system))
         })
@@ -233,11 +223,11 @@ impl Mailbox {
         from: Uid,
     ) -> impl Iterator<Item = (u32, Row)> + '_ {
         let any = self.columns.highest_mod_seq > since;
-        let chunks = if any { &self.columns.chunks[self.chunk_from(from)..] } else { &[] };
-        chunks.iter().filter(move |chunk| chunk.max_mod_seq > since).flat_map(move |chunk| {
+        let chunks = any.then(|| self.columns.chunks.changed(since, from)).into_iter().flatten();
+        chunks.flat_map(move |(start, chunk)| {
             let rows = chunk.rank(from)..chunk.len();
             rows.filter(move |&at| chunk.mod_seqs()[at] > since)
-                .map(|at| (chunk.start + at as u32, chunk.row(at)))
+                .map(move |at| (start + at as u32, chunk.row(at)))
         })
     }
 
@@ -267,7 +257,7 @@ impl Mailbox {
     pub fn uids_with_keyword(&self, keyword: &Keyword) -> UidSet {
         let place = self.columns.keywords.iter().position(|other| other == keyword);
         let rows = place.into_iter().flat_map(|place| {
-            self.columns.chunks.iter().flat_map(move |chunk| {
+            self.columns.chunks.iter().flat_map(move |(_, chunk)| {
                 let has = move |&(at, _): &(usize, &Uid)| chunk.has_bit(at, place);
                 chunk.uids().iter().enumerate().filter(has).map(|(_, &uid)| uid)
             })
@@ -277,7 +267,7 @@ impl Mailbox {
 
     /// The messages with a system flag.
     pub fn uids_with(&self, flag: SystemFlag) -> UidSet {
-        let rows = self.columns.chunks.iter().flat_map(|chunk| {
+        let rows = self.columns.chunks.iter().flat_map(|(_, chunk)| {
             let rows = chunk.uids().iter().zip(chunk.system());
             rows.filter(|&(_, system)| system.contains(flag)).map(|(&uid, _)| uid)
         });
@@ -289,8 +279,7 @@ impl Mailbox {
     pub fn uids_by_flags(&self, with: SystemFlags, without: SystemFlags) -> UidSet {
         let unseen = without.contains(SystemFlag::Seen);
         let (with, mask) = (with.bits(), with.bits() | without.bits());
-        let chunks = self.columns.chunks.iter().filter(|chunk| !unseen || chunk.unseen > 0);
-        let rows = chunks.flat_map(|chunk| {
+        let rows = self.columns.chunks.having(unseen).flat_map(|(_, chunk)| {
             let rows = chunk.uids().iter().zip(chunk.system());
             rows.filter(|&(_, system)| system.bits() & mask == with).map(|(&uid, _)| uid)
         });
@@ -317,12 +306,12 @@ impl Mailbox {
     /// The UIDs of the messages with indices from `from` on and below `to`, as ranges.
     pub(crate) fn uids_between(&self, from: u32, to: u32) -> UidSet {
         let mut uids = UidSet::new();
-        for chunk in &self.columns.chunks[self.chunk_of(from)..] {
-            if chunk.start >= to {
+        for (start, chunk) in self.columns.chunks.onward_from_index(from) {
+            if start >= to {
                 break;
             }
-            let first = from.saturating_sub(chunk.start) as usize;
-            let last = (to.min(chunk.end()) - chunk.start) as usize;
+            let first = from.saturating_sub(start) as usize;
+            let last = ((to - start) as usize).min(chunk.len());
             let part = chunk.uids().get(first..last).unwrap_or_default();
             push_dense(&mut uids, part);
         }
@@ -331,7 +320,7 @@ impl Mailbox {
 
     /// The first message without `\Seen` (RFC 3501 §7.1, UNSEEN).
     pub fn first_unseen(&self) -> Option<Uid> {
-        let chunk = self.columns.chunks.iter().find(|chunk| chunk.unseen > 0)?;
+        let (_, chunk) = self.columns.chunks.having(true).next()?;
         let at = chunk.system().iter().position(|flags| !flags.contains(SystemFlag::Seen))?;
         Some(chunk.uids()[at])
     }
@@ -342,8 +331,7 @@ impl Mailbox {
         let keywords = columns.keywords.iter().map(|keyword| keyword.as_str().len() + 40);
         size_of::<Columns>()
             + keywords.sum::<usize>()
-            + columns.chunks.capacity() * size_of::<Chunk>()
-            + columns.chunks.iter().map(Chunk::memory_bytes).sum::<usize>()
+            + columns.chunks.memory_bytes()
             + columns.history.memory_bytes()
     }
 }

@@ -138,7 +138,7 @@ impl Mailbox {
     fn encode_keywords(&self, out: &mut Vec<u8>) {
         let mut having = vec![UidSet::new(); self.columns.keywords.len()];
         if !having.is_empty() {
-            for (uid, bits) in self.columns.chunks.iter().flat_map(|chunk| {
+            for (uid, bits) in self.columns.chunks.iter().flat_map(|(_, chunk)| {
                 chunk.uids().iter().enumerate().map(|(at, &uid)| (uid, chunk.bits(at)))
             }) {
                 places(&bits).for_each(|place| having[place].insert(uid));
