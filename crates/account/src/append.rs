@@ -69,8 +69,9 @@ impl Receiving {
     pub async fn finish(self) -> Result<Received, Error> {
         // RFC822.SIZE is a 32-bit number; APPENDLIMIT is far below it.
         let size = u32::try_from(self.size).map_err(|_| Error::NoSpace)?;
-        let staged = self.incoming.finish().await?;
+        let mut staged = self.incoming.finish().await?;
         let (summary, email_id) = (self.parser.finish(), staged.email_id());
+        staged.summary = summary.encode();
         let thread_id = summary.thread_id(email_id);
         Ok(Received { staged, summary, thread_id, email_id, size })
     }
@@ -109,7 +110,8 @@ impl Live {
         Ok(Receiving { incoming, parser: Parser::new(self.limits()), size: 0 })
     }
 
-    /// Appends messages to the mailbox that `choose` names, all or none, and caches their summaries.
+    /// Appends messages to the mailbox that `choose` names, all or none. The engine caches their
+    /// summaries when it has them on the disk; the answer does not wait for that.
     /// SAVEDATE is the time of the commit.
     pub async fn append<E: Send>(
         &self,
@@ -118,13 +120,11 @@ impl Live {
     ) -> Result<Appended, Failure<E>> {
         let save_date = self.now_ms().div_euclid(1000);
         let (mut staged, mut messages, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
-        let mut summaries = Vec::new();
         for (nth, mail) in mail.into_iter().enumerate() {
             let NewMail { received, flags, internal_date, uid } = mail;
             messages.push(received.message(nth, Uid::MIN, flags, internal_date, save_date));
             wanted.push(uid);
             staged.push(received.staged);
-            summaries.push(received.summary);
         }
         let done = self
             .commit(staged, Durability::Synced, |account| {
@@ -157,8 +157,6 @@ impl Live {
             })
             .flatten()
             .collect();
-        let positions = stored.iter().filter_map(|message| message.content.at(&[]).ok());
-        self.cache_summaries(positions.zip(summaries).collect()).await;
         let (mailbox, uid_validity) = done.value;
         let uids = stored.iter().map(|message| message.uid).collect();
         Ok(Appended { mailbox, uid_validity, uids })

@@ -115,12 +115,6 @@ impl Live {
         summaries
     }
 
-    /// Puts summaries of messages just committed into the cache. It may forget them; that is not an
-    /// error.
-    pub async fn cache_summaries(&self, summaries: Vec<(Position, Summary)>) {
-        self.put(summaries.into_iter().map(|(at, summary)| (at, summary.encode())).collect()).await;
-    }
-
     async fn put(&self, summaries: Vec<(Position, Bytes)>) {
         if summaries.is_empty() {
             return;

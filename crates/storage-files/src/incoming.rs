@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base::ModSeq;
+use bytes::Bytes;
 use storage::disk::{File, Open};
 use storage::{Error, Incoming, Staged, Task};
 
@@ -217,7 +218,7 @@ fn stage(message: &[u8], shared: &Shared) -> Staged {
     let payload_crc = crc32c::crc32c(&frame[HEADER_BYTES..]);
     let _held = Held::new(&shared.staged, frame.len());
     let body = Box::new(Body::Small { frame, encoding, payload_crc, _held });
-    Staged { size: message.len() as u64, hash, body }
+    Staged { size: message.len() as u64, hash, body, summary: Bytes::new() }
 }
 
 /// A large message being written.
@@ -287,6 +288,6 @@ impl Large {
         let synced = self.target.file.sync_data();
         synced.map_err(|error| failed(&self.target.path, &error))?;
         let (size, hash) = (self.blocks.size, self.blocks.hash);
-        Ok(Staged { size, hash, body: Box::new(Body::Large(self.target)) })
+        Ok(Staged { size, hash, body: Box::new(Body::Large(self.target)), summary: Bytes::new() })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::{AccountId, ModSeq};
+use bytes::Bytes;
 use futures_channel::oneshot;
 use mailbox::{Position, Record};
 use storage::{Batch, CommitError, Durability, Entry, Error, Pending, Task};
@@ -89,6 +90,8 @@ pub(crate) struct Group {
     pub(crate) sync: bool,
     pub(crate) head: ModSeq,
     pub(crate) large: Vec<(u32, ModSeq, LargeFile)>,
+    /// For the cache, when the messages are durable.
+    pub(crate) summaries: Vec<(Position, Bytes)>,
     pub(crate) waiters: Vec<oneshot::Sender<Result<(), Error>>>,
 }
 
@@ -127,7 +130,9 @@ impl Log {
         batch: Batch,
     ) -> Result<Pending, CommitError> {
         let mut bodies = Vec::with_capacity(batch.staged.len());
+        let mut summaries = Vec::with_capacity(batch.staged.len());
         for staged in batch.staged {
+            summaries.push(staged.summary);
             let body = staged.body.downcast::<Body>();
             bodies.push(*body.map_err(|_| misuse("a message staged by another engine"))?);
         }
@@ -148,7 +153,10 @@ impl Log {
         let plan = self.plan(&state, &bodies)?;
         let payload = encode_records(&batch.records, &plan.positions, batch.time)?;
         let entries = resolve(batch.records, &plan.positions, expected, batch.time)?;
+        let summaries = plan.positions.iter().copied().zip(summaries);
+        let summaries: Vec<_> = summaries.filter(|(_, summary)| !summary.is_empty()).collect();
         state.place(plan, bodies, &payload)?;
+        state.queue.back_mut().expect("a group is open").summaries.extend(summaries);
         state.head = expected.plus(entries.len() as u64);
         state.time = batch.time;
         let durable = state.join(batch.durability);
@@ -248,6 +256,7 @@ impl State {
                 sync: false,
                 head: self.head,
                 large: Vec::new(),
+                summaries: Vec::new(),
                 waiters: Vec::new(),
             });
         }

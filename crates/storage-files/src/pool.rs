@@ -123,8 +123,14 @@ impl Pool {
         Box::pin(async move { told.await.unwrap_or_else(|_| Err(gone())) })
     }
 
-    pub(crate) fn is_inline(&self) -> bool {
-        self.threads == Threads::Inline
+    /// Whether other work waits for a thread. A job that does one thing after the other lets it pass
+    /// in between.
+    pub(crate) fn is_crowded(&self) -> bool {
+        match self.threads {
+            Threads::Inline => false,
+            Threads::Manual => true,
+            Threads::Pool(_) => !self.shared.lock().jobs.is_empty(),
+        }
     }
 
     /// Does what waits, and stops the threads. Later jobs run on their caller's thread.

@@ -14,6 +14,9 @@ use crate::frame::{FRAMES_AT, Segment, SegmentKind};
 use crate::log::{Group, Log, Place};
 use crate::{Shared, failed};
 
+/// Summaries that one job holds back while there are groups to write.
+const SUMMARIES_MAX: usize = 256;
+
 /// The file that is appended to.
 pub(crate) struct Writer {
     pub(crate) file: Option<Arc<dyn File>>,
@@ -32,11 +35,12 @@ impl Log {
         self.shared.pool.spawn(move || log.write_groups());
     }
 
-    /// Writes a group, and goes to the end of the line if there is another: accounts take turns.
+    /// Writes groups while there are any; where others wait for a thread it goes to the end of the
+    /// line between two of them: accounts take turns.
     fn write_groups(self: Arc<Self>) {
-        loop {
-            let _closes = ClosesOnPanic(&self);
-            let Some(mut group) = self.next_group() else { return };
+        let _closes = ClosesOnPanic(&self);
+        let mut summaries = Vec::new();
+        while let Some(mut group) = self.next_group() {
             let outcome = {
                 let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
                 let outcome = writer.write(&self, &mut group);
@@ -45,6 +49,7 @@ impl Log {
             match outcome {
                 Ok(unsynced) => {
                     let rolled = group.begins.is_some();
+                    summaries.append(&mut group.summaries);
                     self.wrote(group, unsynced);
                     if rolled {
                         self.compact_by_itself();
@@ -52,12 +57,21 @@ impl Log {
                 }
                 Err(error) => return self.fail(&error, Some(group)),
             }
-            if !self.shared.pool.is_inline() {
+            if summaries.len() >= SUMMARIES_MAX {
+                self.write_summaries(std::mem::take(&mut summaries));
+            }
+            if self.is_done() {
+                break;
+            }
+            if self.shared.pool.is_crowded() {
+                self.start_writing();
                 break;
             }
         }
-        let log = self.clone();
-        self.shared.pool.spawn(move || log.write_groups());
+        // Last of all: nobody waits for them.
+        if !summaries.is_empty() {
+            self.write_summaries(summaries);
+        }
     }
 
     fn next_group(&self) -> Option<Group> {
@@ -65,6 +79,13 @@ impl Log {
         let group = state.take_group();
         state.busy = group.is_some();
         group
+    }
+
+    /// Whether nothing is left to be written; then the next commit starts another job.
+    fn is_done(&self) -> bool {
+        let mut state = self.lock();
+        state.busy = !state.queue.is_empty();
+        !state.busy
     }
 
     fn wrote(&self, group: Group, unsynced: bool) {

@@ -96,6 +96,9 @@ pub struct Staged {
     pub hash: [u8; 32],
     /// The engine's own part, which it knows again by downcast.
     pub body: Box<dyn std::any::Any + Send>,
+    /// What [`Storage::summaries`] is to answer once the message is durable; empty: nothing. As with
+    /// [`Storage::put_summaries`] it may be dropped, and nobody waits for it.
+    pub summary: Bytes,
 }
 
 impl Staged {

@@ -80,6 +80,7 @@ impl Memory {
         }
         let mut bodies = Vec::with_capacity(batch.staged.len());
         let mut positions = Vec::with_capacity(batch.staged.len());
+        let mut summaries = Vec::new();
         for staged in batch.staged {
             let body = staged.body.downcast::<Bytes>();
             let body = *body.map_err(|_| refused("staged by another engine"))?;
@@ -89,6 +90,9 @@ impl Memory {
                 offset: u32::try_from(offset).map_err(|_| CommitError::Storage(Error::NoSpace))?,
                 stored_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX),
             });
+            if !staged.summary.is_empty() {
+                summaries.extend(positions.last().map(|&at| (at, staged.summary)));
+            }
             bodies.push(body);
         }
         let mut entries = Vec::with_capacity(batch.records.len());
@@ -98,6 +102,7 @@ impl Memory {
             entries.push(Entry { at, time: batch.time, record: Arc::new(record) });
         }
         log.messages.append(&mut bodies);
+        log.summaries.extend(summaries);
         log.entries.extend(entries.iter().cloned());
         Ok(Pending { entries, durable: ready(Ok(())) })
     }
@@ -268,7 +273,12 @@ impl Incoming for Buffer {
     fn finish(self: Box<Self>) -> Task<'static, Result<Staged, Error>> {
         let hash = *blake3::hash(&self.0).as_bytes();
         let bytes = Bytes::from(self.0);
-        ready(Ok(Staged { size: bytes.len() as u64, hash, body: Box::new(bytes) }))
+        ready(Ok(Staged {
+            size: bytes.len() as u64,
+            hash,
+            body: Box::new(bytes),
+            summary: Bytes::new(),
+        }))
     }
 }
 
