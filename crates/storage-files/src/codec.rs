@@ -1,5 +1,6 @@
 //! Messages as they are stored: compressed where that helps, hashed, checked.
 
+use std::io::Cursor;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -59,17 +60,17 @@ impl Codec {
 
     /// The `octets` bytes that `stored` encodes; `None` if it does not.
     pub(crate) fn decode(&self, stored: Bytes, encoding: Encoding, octets: usize) -> Option<Bytes> {
-        let bytes = match encoding {
-            Encoding::Raw => stored,
-            Encoding::Zstd => {
-                let taken = take(&self.decompressors).map_or_else(Decompressor::new, Ok);
-                let mut context = taken.ok()?;
-                let bytes = context.decompress(&stored, octets);
-                give(&self.decompressors, context);
-                Bytes::from(bytes.ok()?)
-            }
-        };
-        (bytes.len() == octets).then_some(bytes)
+        if encoding == Encoding::Raw {
+            return (stored.len() == octets).then_some(stored);
+        }
+        let mut bytes = Vec::with_capacity(octets);
+        self.decoder().append(&stored, encoding, octets, &mut bytes)?;
+        Some(bytes.into())
+    }
+
+    /// What decodes; its working memory comes from the last one who did, and goes to the next.
+    pub(crate) fn decoder(&self) -> Decoder<'_> {
+        Decoder { pool: &self.decompressors, context: None }
     }
 
     /// A message's frame with room for the header, and how its content is encoded.
@@ -89,27 +90,99 @@ impl Codec {
         (seed, offset): (Seed, u32),
         check: Proof,
     ) -> Result<Bytes, Error> {
-        let damaged = |why: &str| Err(Error::Damaged(format!("message at {offset}: {why}")));
-        let Some(header) = Header::decode(&bytes, seed) else { return damaged("no frame") };
-        let fits = header.frame_bytes() == bytes.len() as u64 && header.offset == offset;
-        if header.kind != Kind::Message || !fits {
-            return damaged("another frame");
-        }
-        let payload = bytes.slice(HEADER_BYTES..);
-        if !frame::payload_is_whole(&header, &payload) || payload.len() < MESSAGE_HEAD_BYTES {
-            return damaged("checksum");
-        }
-        let octets = frame::u64_at(&payload, 0).filter(|&octets| octets <= MESSAGE_OCTETS_MAX);
-        let Some(octets) = octets else { return damaged("size") };
-        let stored = payload.slice(MESSAGE_HEAD_BYTES..);
-        let Some(message) = self.decode(stored, header.encoding, octets as usize) else {
-            return damaged("content");
+        let stored = Stored::check(&bytes, seed, offset)?;
+        let content = bytes.slice_ref(stored.content);
+        let Some(message) = self.decode(content, stored.encoding, stored.octets) else {
+            return Err(damaged(offset, "content"));
         };
-        let hashed = check == Proof::Hash;
-        if hashed && blake3::hash(&message).as_bytes()[..] != payload[8..MESSAGE_HEAD_BYTES] {
-            return damaged("hash");
+        if check == Proof::Hash && blake3::hash(&message).as_bytes() != stored.hash {
+            return Err(damaged(offset, "hash"));
         }
         Ok(message)
+    }
+}
+
+/// A message as its frame holds it, the checksums of which are right.
+pub(crate) struct Stored<'a> {
+    pub(crate) encoding: Encoding,
+    /// Octets of the message.
+    pub(crate) octets: usize,
+    hash: &'a [u8],
+    pub(crate) content: &'a [u8],
+}
+
+impl<'a> Stored<'a> {
+    /// Reads a whole frame, which was first written at `offset`.
+    pub(crate) fn check(frame: &'a [u8], seed: Seed, offset: u32) -> Result<Self, Error> {
+        let Some(header) = Header::decode(frame, seed) else {
+            return Err(damaged(offset, "no frame"));
+        };
+        let fits = header.frame_bytes() == frame.len() as u64 && header.offset == offset;
+        if header.kind != Kind::Message || !fits {
+            return Err(damaged(offset, "another frame"));
+        }
+        let payload = &frame[HEADER_BYTES..];
+        if !frame::payload_is_whole(&header, payload) || payload.len() < MESSAGE_HEAD_BYTES {
+            return Err(damaged(offset, "checksum"));
+        }
+        let octets = frame::u64_at(payload, 0).filter(|&octets| octets <= MESSAGE_OCTETS_MAX);
+        let octets = octets.ok_or_else(|| damaged(offset, "size"))? as usize;
+        let (head, content) = payload.split_at(MESSAGE_HEAD_BYTES);
+        Ok(Self { encoding: header.encoding, octets, hash: &head[8..], content })
+    }
+}
+
+pub(crate) fn damaged(offset: u32, why: &str) -> Error {
+    Error::Damaged(format!("message at {offset}: {why}"))
+}
+
+/// Decodes one content after the other.
+pub(crate) struct Decoder<'a> {
+    pool: &'a Mutex<Vec<Decompressor<'static>>>,
+    context: Option<Decompressor<'static>>,
+}
+
+impl Decoder<'_> {
+    /// Appends the `octets` bytes that `stored` encodes; `None`, and nothing appended, if it does not.
+    pub(crate) fn append(
+        &mut self,
+        stored: &[u8],
+        encoding: Encoding,
+        octets: usize,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
+        let at = out.len();
+        match encoding {
+            Encoding::Raw if stored.len() == octets => out.extend_from_slice(stored),
+            Encoding::Raw => return None,
+            Encoding::Zstd => {
+                out.reserve(octets);
+                let mut target = Cursor::new(&mut *out);
+                target.set_position(at as u64);
+                let written = self.context()?.decompress_to_buffer(stored, &mut target);
+                if written.ok() != Some(octets) {
+                    out.truncate(at);
+                    return None;
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn context(&mut self) -> Option<&mut Decompressor<'static>> {
+        if self.context.is_none() {
+            let taken = take(self.pool).map_or_else(Decompressor::new, Ok);
+            self.context = taken.ok();
+        }
+        self.context.as_mut()
+    }
+}
+
+impl Drop for Decoder<'_> {
+    fn drop(&mut self) {
+        if let Some(context) = self.context.take() {
+            give(self.pool, context);
+        }
     }
 }
 

@@ -84,6 +84,19 @@ impl Storage for Files {
         Box::pin(async move { self.shared.log(account).await?.message(at, Proof::Sum).await })
     }
 
+    fn messages(
+        &self,
+        account: AccountId,
+        at: Vec<Position>,
+    ) -> Task<'_, Vec<Result<Bytes, Error>>> {
+        Box::pin(async move {
+            match self.shared.log(account).await {
+                Ok(log) => log.messages(at).await,
+                Err(error) => at.iter().map(|_| Err(error.clone())).collect(),
+            }
+        })
+    }
+
     fn open(&self, account: AccountId, at: Position) -> Task<'_, Result<Box<dyn Outgoing>, Error>> {
         Box::pin(async move { self.shared.log(account).await?.open(at).await })
     }

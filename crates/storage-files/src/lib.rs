@@ -37,6 +37,7 @@ mod estimate;
 pub mod frame;
 mod incoming;
 mod log;
+mod neighbours;
 mod outgoing;
 mod pool;
 mod read;

@@ -25,7 +25,7 @@ const STORED_BYTES_MAX: u32 = 64 * 1024 * 1024;
 
 impl Log {
     /// Waits until the message at `at` is in the file, if it was committed a moment ago.
-    async fn arrived(self: &Arc<Self>, at: Position) -> Result<(), Error> {
+    pub(crate) async fn arrived(self: &Arc<Self>, at: Position) -> Result<(), Error> {
         let place = Place { segment: at.segment, offset: u64::from(at.offset) };
         if place >= self.lock().written.1 { self.flushed().await } else { Ok(()) }
     }

@@ -48,6 +48,7 @@ macro_rules! conformance {
             a_refused_commit_changes_nothing,
             reads_are_gapless,
             messages_come_back_byte_for_byte,
+            messages_are_read_together,
             large_messages_stream,
             a_batch_holds_many_messages,
             what_no_record_names_vanishes,

@@ -173,6 +173,22 @@ pub trait Storage: Send + Sync {
     ) -> Task<'_, Result<Box<dyn Incoming>, Error>>;
     /// A whole message, checked against its hash.
     fn message(&self, account: AccountId, at: Position) -> Task<'_, Result<Bytes, Error>>;
+    /// Whole messages, one answer for each position, in order. Engines read neighbours together: ask
+    /// for as many as may be in memory at once. Their checksums are right, but an engine need not
+    /// compute their hashes.
+    fn messages(
+        &self,
+        account: AccountId,
+        at: Vec<Position>,
+    ) -> Task<'_, Vec<Result<Bytes, Error>>> {
+        Box::pin(async move {
+            let mut messages = Vec::with_capacity(at.len());
+            for at in at {
+                messages.push(self.glance(account, at).await);
+            }
+            messages
+        })
+    }
     /// A whole message for a look at parts of it, such as a search: its checksum is right, but an
     /// engine need not compute its hash.
     fn glance(&self, account: AccountId, at: Position) -> Task<'_, Result<Bytes, Error>> {

@@ -13,13 +13,14 @@ mod plan;
 mod section;
 mod source;
 
+use std::future::Future;
 use std::sync::Arc;
 
 use base::flag::SystemFlag;
 use base::{Flags, ModSeq, SeqNum, SystemFlags, Uid, UidSet};
 use bytes::Bytes;
-use futures_util::future::join_all;
-use mailbox::{FlagOp, Row};
+use futures_util::future::join;
+use mailbox::{FlagOp, Position, Row};
 use message::Summary;
 use wire::command::Fetch;
 use wire::response::{Code, Condition, Untagged};
@@ -32,10 +33,11 @@ use crate::error::{Done, No};
 use crate::sync;
 
 /// Messages that are looked up together when their bytes are needed.
-const GROUP_MESSAGES: usize = 64;
+const GROUP_MESSAGES: usize = 256;
 /// The same when columns and summaries are enough.
 const GROUP_ROWS: usize = 256;
-/// Octets of messages that are held at once; a larger message is a group of its own and streams.
+/// Octets of a group's messages; two groups are held at once, one that is answered and one that is
+/// read. A larger message is a group of its own and streams.
 const GROUP_BYTES: u64 = 256 * 1024;
 
 /// Runs the command.
@@ -60,13 +62,17 @@ pub async fn run(cx: &mut Selected<'_>, args: Fetch) -> Result<Done, No> {
     }
     let mut trouble = Trouble::default();
     let mut uids = targets.iter();
-    loop {
-        let group = next_group(cx, &plan, &mut uids);
-        if group.is_empty() {
-            break;
-        }
+    let mut group = next_group(cx, &plan, &mut uids);
+    let mut bodies = read_bodies(cx, &plan, &group).await;
+    while !group.is_empty() {
         cx.shared.go_on()?;
-        answer(cx, &plan, group, &mut trouble).await?;
+        let next = next_group(cx, &plan, &mut uids);
+        // Read while this group is on its way to the client.
+        let ahead = read_bodies(cx, &plan, &next);
+        let (next_bodies, answered) =
+            join(ahead, answer(cx, &plan, (group, bodies), &mut trouble)).await;
+        answered?;
+        (group, bodies) = (next, next_bodies);
     }
     trouble.end()
 }
@@ -185,10 +191,10 @@ fn next_group(
 async fn answer(
     cx: &mut Selected<'_>,
     plan: &Plan<'_>,
-    group: Vec<(SeqNum, Row)>,
+    (group, bodies): (Vec<(SeqNum, Row)>, Bodies),
     trouble: &mut Trouble,
 ) -> Result<(), No> {
-    let mut messages = gather(cx, plan, group, trouble).await;
+    let mut messages = gather(cx, plan, (group, bodies), trouble).await;
     if plan.sets_seen && !cx.mailbox.read_only {
         set_seen(cx, &mut messages).await?;
     }
@@ -199,11 +205,35 @@ async fn answer(
     Ok(())
 }
 
-/// Looks up what the plan needs. Messages that cannot be answered are left out.
+/// The bytes of a group's messages, those that are in memory, in their order.
+type Bodies = Vec<Result<Bytes, storage::Error>>;
+
+fn is_in_memory(plan: &Plan<'_>, row: &Row) -> bool {
+    plan.needs_bytes && u64::from(row.size) <= GROUP_BYTES
+}
+
+/// Reads what is in memory for a group.
+fn read_bodies(
+    cx: &Selected<'_>,
+    plan: &Plan<'_>,
+    group: &[(SeqNum, Row)],
+) -> impl Future<Output = Bodies> + use<> {
+    let (storage, account) = (cx.shared.accounts.storage().clone(), cx.live.id());
+    let rows = group.iter().map(|(_, row)| row).filter(|row| is_in_memory(plan, row));
+    let positions: Vec<Position> = rows.map(|row| row.position).collect();
+    async move {
+        match positions.is_empty() {
+            true => Bodies::new(),
+            false => storage.messages(account, positions).await,
+        }
+    }
+}
+
+/// Looks up what else the plan needs. Messages that cannot be answered are left out.
 async fn gather(
     cx: &Selected<'_>,
     plan: &Plan<'_>,
-    group: Vec<(SeqNum, Row)>,
+    (group, bodies): (Vec<(SeqNum, Row)>, Bodies),
     trouble: &mut Trouble,
 ) -> Vec<Message> {
     let rows: Vec<Row> = group.iter().map(|&(_, row)| row).collect();
@@ -212,19 +242,12 @@ async fn gather(
         false => Vec::new(),
     }
     .into_iter();
-    let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
-    let in_memory = |row: &Row| plan.needs_bytes && u64::from(row.size) <= GROUP_BYTES;
-    let reads = rows.iter().filter(|row| in_memory(row));
-    let reads = reads.map(|row| match plan.glances {
-        true => storage.glance(account, row.position),
-        false => storage.message(account, row.position),
-    });
-    let reads = join_all(reads).await;
-    let mut reads = reads.into_iter();
+    let account = cx.live.id();
+    let mut bodies = bodies.into_iter();
     let mut messages = Vec::with_capacity(group.len());
     for (seq, row) in group {
         let summary = if plan.needs_summary { summaries.next() } else { None }.transpose();
-        let bytes = if in_memory(&row) { reads.next() } else { None }.transpose();
+        let bytes = if is_in_memory(plan, &row) { bodies.next() } else { None }.transpose();
         match (summary, bytes) {
             (Ok(summary), Ok(bytes)) => {
                 if summary.as_ref().is_some_and(|summary| plan.unknown_encoding(summary)) {

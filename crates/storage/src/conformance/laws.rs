@@ -8,6 +8,7 @@ use super::{
     Subject, account, appended, batch, block_on, commit, flagged, inbox, message, positions,
     read_all, stage, stream,
 };
+use crate::sim::Chance;
 use crate::{CommitError, Durability, Error, Storage};
 
 fn seq(n: u64) -> ModSeq {
@@ -145,6 +146,42 @@ pub fn messages_come_back_byte_for_byte(subject: &mut dyn Subject) {
         assert!(block_on(storage.message(account(1), nowhere)).is_err());
         drop(storage);
         if round == 0 { subject.reopen() } else { subject.lose_caches() }
+    }
+}
+
+/// Law 4 for many at once: in any order, with repetitions, beside what is not there.
+pub fn messages_are_read_together(subject: &mut dyn Subject) {
+    let storage = subject.storage();
+    block_on(storage.create(account(1))).expect("created");
+    let sizes = [700, 0, 2_000, 45_000, 90, 1_300_000, 6_000, 800, 300_000, 1_000];
+    let mut kept = Vec::new();
+    for (n, size) in (0..).zip(sizes.into_iter().chain([1_500; 150])) {
+        let bytes = message(n, size);
+        kept.push((append(&*storage, 1, n, &bytes), Some(bytes)));
+    }
+    let nowhere = kept[0].0;
+    kept.push((Position { segment: 77, ..nowhere }, None));
+    kept.push((Position { offset: nowhere.offset + 8, ..nowhere }, None));
+    drop(storage);
+    for round in 0..2u64 {
+        let storage = subject.storage();
+        let mut chance = Chance::new(round);
+        for count in [0, 1, 2, 7, kept.len()] {
+            let mut asked: Vec<_> = kept.iter().collect();
+            if round > 0 {
+                asked = (0..count).map(|_| &kept[chance.below(kept.len())]).collect();
+            }
+            asked.truncate(count);
+            let positions = asked.iter().map(|(at, _)| *at).collect();
+            let read = block_on(storage.messages(account(1), positions));
+            let read: Vec<_> = read.into_iter().map(Result::ok).collect();
+            assert!(read.iter().eq(asked.iter().map(|(_, bytes)| bytes)), "{count}");
+            let positions = asked.iter().map(|(at, _)| *at).collect();
+            let strange = block_on(storage.messages(account(2), positions));
+            assert!(strange.len() == count && strange.iter().all(Result::is_err));
+        }
+        drop(storage);
+        subject.reopen();
     }
 }
 

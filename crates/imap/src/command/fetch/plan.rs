@@ -23,8 +23,6 @@ pub(super) struct Plan<'a> {
     pub(super) needs_summary: bool,
     /// Whether message bytes are needed.
     pub(super) needs_bytes: bool,
-    /// Whether of these only header fields are shown.
-    pub(super) glances: bool,
 }
 
 impl<'a> Plan<'a> {
@@ -57,7 +55,6 @@ impl<'a> Plan<'a> {
             sets_seen: items.iter().any(|item| sets_seen(item)),
             needs_summary: items.iter().any(|item| needs_summary(item)),
             needs_bytes: items.iter().any(|item| needs_bytes(item)),
-            glances: items.iter().all(|item| !needs_bytes(item) || is_fields(item)),
             items,
         }
     }
@@ -96,11 +93,6 @@ fn needs_summary(item: &FetchItem) -> bool {
         }
         _ => false,
     }
-}
-
-fn is_fields(item: &FetchItem) -> bool {
-    let fields = |text: &SectionText| matches!(text, SectionText::HeaderFields { .. });
-    matches!(item, FetchItem::BodySection { section, .. } if fields(&section.text))
 }
 
 fn needs_bytes(item: &FetchItem) -> bool {
