@@ -18,6 +18,7 @@ mod gram;
 mod ids;
 mod library;
 mod mark;
+mod places;
 mod query;
 mod segment;
 mod shelf;

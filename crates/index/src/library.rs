@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base::{AccountId, EmailId, Limits};
+use base::{AccountId, EmailId, Limits, MailboxId, UidSet};
 use bytes::Bytes;
+use futures_util::future::join_all;
+use mailbox::Mailbox;
 use message::search::Want;
 use storage::{Error, Storage};
 
@@ -69,6 +71,25 @@ impl Library {
         shelf
     }
 
+    /// The messages of a mailbox that may match each of `wants`: `None` for all. An index that cannot
+    /// be read is logged, and narrows nothing.
+    pub async fn candidates(
+        &self,
+        account: AccountId,
+        (id, mailbox): (MailboxId, &Mailbox),
+        wants: &[Want],
+    ) -> Vec<Option<UidSet>> {
+        let Answers { catalogue, bits } = self.ask(account, wants).await;
+        if bits.iter().all(Option::is_none) {
+            return vec![None; wants.len()];
+        }
+        let places = self.shelf(account).places(&catalogue, id, mailbox);
+        let mut found: Vec<Option<UidSet>> =
+            bits.iter().map(|bits| bits.as_ref().map(|bits| places.of(bits))).collect();
+        found.resize(wants.len(), None);
+        found
+    }
+
     /// Asks which messages of `account` may match each of `wants`. An index that cannot be read is
     /// logged, and narrows nothing.
     pub async fn ask(&self, account: AccountId, wants: &[Want]) -> Answers {
@@ -88,8 +109,10 @@ impl Library {
         let words = catalogue.words();
         let mut bits: Vec<Option<Bits>> =
             queries.iter().map(|query| query.narrows().then(|| vec![u64::MAX; words])).collect();
-        for segment in &catalogue.segments {
-            match self.ask_segment(account, segment, &queries).await {
+        let ask = |segment| self.ask_segment(account, segment, &queries);
+        let answers = join_all(catalogue.segments.iter().map(|segment| ask(segment))).await;
+        for (segment, answers) in catalogue.segments.iter().zip(answers) {
+            match answers {
                 Ok(Some(answers)) => {
                     let at = (segment.base / 64) as usize;
                     for (bits, answer) in bits.iter_mut().zip(answers) {

@@ -1,14 +1,16 @@
 //! The segments of one account.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base::{AccountId, EmailId};
+use base::{AccountId, EmailId, MailboxId};
 use bytes::Bytes;
+use mailbox::Mailbox;
 use storage::{Error, Storage};
 
 use crate::ids::Ids;
 use crate::mark;
+use crate::places::Places;
 use crate::segment::{FIXED_BYTES, Fixed, Head};
 
 /// Ends the names of segments.
@@ -30,6 +32,8 @@ pub(crate) struct Catalogue {
     pub(crate) ids: Ids,
     /// In the name of the next segment.
     next: u64,
+    /// As long as it is the same, documents keep their numbers.
+    pub(crate) epoch: u64,
 }
 
 /// A segment just read or written.
@@ -67,7 +71,8 @@ impl Catalogue {
             segments.push(Arc::new(Segment { name, head, base }));
             base += documents.next_multiple_of(64);
         }
-        Self { segments, ids: Ids::new(ids), next }
+        let epoch = self.epoch + u64::from(!without.is_empty());
+        Self { segments, ids: Ids::new(ids), next, epoch }
     }
 
     /// The name of the next segment.
@@ -77,8 +82,12 @@ impl Catalogue {
 
     /// Words of bits for all documents.
     pub(crate) fn words(&self) -> usize {
-        let end = self.segments.last().map_or(0, |last| last.base + last.head.documents);
-        end.div_ceil(64) as usize
+        self.end().div_ceil(64) as usize
+    }
+
+    /// Behind the number of the last document.
+    pub(crate) fn end(&self) -> u32 {
+        self.segments.last().map_or(0, |last| last.base + last.head.documents)
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
@@ -109,11 +118,14 @@ pub(crate) struct Shelf {
     catalogue: async_lock::Mutex<Option<Arc<Catalogue>>>,
     /// Held by whoever writes segments.
     pub(crate) writing: async_lock::Mutex<HashSet<EmailId>>,
+    /// Of mailboxes that were searched.
+    places: Mutex<HashMap<MailboxId, Arc<Places>>>,
 }
 
 impl Shelf {
     pub(crate) fn new(account: AccountId) -> Self {
-        Self { account, catalogue: Default::default(), writing: Default::default() }
+        let (catalogue, writing) = Default::default();
+        Self { account, catalogue, writing, places: Mutex::default() }
     }
 
     /// The segments. What is no segment, or is damaged, is removed.
@@ -157,9 +169,33 @@ impl Shelf {
         after
     }
 
+    /// Which documents the messages of a mailbox are.
+    pub(crate) fn places(
+        &self,
+        catalogue: &Catalogue,
+        id: MailboxId,
+        mailbox: &Mailbox,
+    ) -> Arc<Places> {
+        let kept = self.lock_places().get(&id).cloned();
+        let places = match kept {
+            Some(places) if places.is_current(catalogue, mailbox) => return places,
+            Some(places) => Arc::unwrap_or_clone(places).brought_up(catalogue, mailbox),
+            None => Places::new(catalogue, mailbox),
+        };
+        let places = Arc::new(places);
+        self.lock_places().insert(id, Arc::clone(&places));
+        places
+    }
+
+    fn lock_places(&self) -> MutexGuard<'_, HashMap<MailboxId, Arc<Places>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Bytes of memory, if nobody uses it at the moment.
     pub(crate) fn memory_bytes(&self) -> Option<usize> {
-        Some(self.catalogue.try_lock()?.as_ref().map_or(0, |catalogue| catalogue.memory_bytes()))
+        let held = self.catalogue.try_lock()?;
+        let places: usize = self.lock_places().values().map(|places| places.memory_bytes()).sum();
+        Some(places + held.as_ref().map_or(0, |catalogue| catalogue.memory_bytes()))
     }
 }
 

@@ -255,18 +255,10 @@ impl Plan {
         matches!(self.root, Node::Const(true))
     }
 
-    /// The UIDs outside of which nothing can match, if the program says.
-    pub fn candidates(&self) -> Option<UidSet> {
-        match &self.root {
-            Node::Uids(uids) => Some(uids.clone()),
-            Node::And(nodes) => nodes
-                .iter()
-                .filter_map(|node| if let Node::Uids(uids) = node { Some(uids) } else { None })
-                .fold(None, |found: Option<UidSet>, uids| {
-                    Some(found.map_or_else(|| uids.clone(), |found| found.intersection(uids)))
-                }),
-            _ => None,
-        }
+    /// The UIDs outside of which nothing can match, if the program says. `contents` tells the same
+    /// of each of [`Plan::contents`], as far as that is known; it may be shorter.
+    pub fn candidates(&self, contents: &[Option<UidSet>]) -> Option<UidSet> {
+        candidates(&self.root, contents)
     }
 
     /// System flags that every match has, and such that no match has, if the program asks for any.
@@ -359,6 +351,25 @@ fn build(key: Key, keywords: &[Keyword], now: i64, contents: &mut Vec<Content>) 
             });
             Node::Content(at)
         }
+    }
+}
+
+fn candidates(node: &Node, contents: &[Option<UidSet>]) -> Option<UidSet> {
+    match node {
+        Node::Uids(uids) => Some(uids.clone()),
+        Node::Content(at) => contents.get(*at).cloned().flatten(),
+        Node::And(nodes) => {
+            let known = nodes.iter().filter_map(|node| candidates(node, contents));
+            known.reduce(|a, b| a.intersection(&b))
+        }
+        Node::Or(nodes) => {
+            let mut all = UidSet::new();
+            for node in nodes {
+                all = all.union(&candidates(node, contents)?);
+            }
+            Some(all)
+        }
+        _ => None,
     }
 }
 

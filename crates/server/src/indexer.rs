@@ -32,6 +32,8 @@ const SWEEP_ACCOUNTS: usize = 64;
 const SWEEP_REST: Duration = Duration::from_millis(100);
 /// Clients are active for so long after they said something.
 const ACTIVE: Duration = Duration::from_secs(2);
+/// Shorter rests are saved up: a timer is not exact enough for them.
+const REST_LEAST: Duration = Duration::from_millis(20);
 /// As nice as can be: whatever else there is to do comes first.
 const NICE: i32 = 19;
 
@@ -212,12 +214,15 @@ struct Pace {
     /// When the work after the last rest begins, and what had been read by then.
     began: Instant,
     bytes: u64,
+    /// Rest that was not taken yet.
+    owed: Duration,
 }
 
 impl Pace {
     fn new(budget: IndexBudget, activity: Arc<Activity>) -> Self {
         let said = activity.0.load(Ordering::Relaxed);
-        Self { budget, activity, said, active: None, began: Instant::now(), bytes: 0 }
+        let (began, owed) = (Instant::now(), Duration::ZERO);
+        Self { budget, activity, said, active: None, began, bytes: 0, owed }
     }
 
     fn rest(&mut self, progress: Progress) -> Duration {
@@ -228,7 +233,9 @@ impl Pace {
         }
         let is_active = self.active.is_some_and(|at| now.duration_since(at) < ACTIVE);
         let read = progress.bytes.saturating_sub(self.bytes);
-        let rest = self.budget.rest(is_active, now.duration_since(self.began), read);
+        self.owed += self.budget.rest(is_active, now.duration_since(self.began), read);
+        let rest = if self.owed < REST_LEAST { Duration::ZERO } else { self.owed };
+        self.owed = self.owed.saturating_sub(rest);
         (self.began, self.bytes) = (now + rest, progress.bytes);
         rest
     }
@@ -263,9 +270,14 @@ mod tests {
     #[test]
     fn clients_are_active_for_a_while() {
         let activity = Arc::new(Activity::default());
-        let budget = IndexBudget { percent_busy: 1, percent_idle: 100, ..Default::default() };
+        let budget = IndexBudget { percent_busy: 1, percent_idle: 100, bytes_per_second: 1000 };
         let mut pace = Pace::new(budget, Arc::clone(&activity));
+        let read = |bytes| Progress { bytes, ..Progress::default() };
         assert_eq!(pace.rest(Progress::default()), Duration::ZERO);
+        assert_eq!(pace.rest(read(5)), Duration::ZERO, "too short to be taken");
+        assert!(pace.rest(read(1_000_005)) > Duration::ZERO, "taken together");
+        let owed = pace.rest(read(1_000_005));
+        assert_eq!(owed, Duration::ZERO);
         activity.note();
         pace.rest(Progress::default());
         assert!(pace.active.is_some());

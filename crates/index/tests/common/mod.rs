@@ -82,10 +82,16 @@ impl World {
     /// How many messages match, and how many would be scanned. Fails if the index hides one.
     pub(crate) fn check(&self, library: &Library, want: &Want) -> (usize, usize) {
         let answers = self.ask(library, want);
+        let mailbox = self.state.get(inbox_id()).unwrap().mailbox;
+        let wants = std::slice::from_ref(want);
+        let candidates = block_on(library.candidates(id(), (inbox_id(), mailbox), wants)).remove(0);
         let (mut matching, mut scanned) = (0, 0);
-        for (id, message) in &self.messages {
+        for ((id, message), uid) in self.messages.iter().zip(self.first_uid..) {
             let matches = scan(message, vec![want.clone()])[0];
             let excluded = answers.excludes(0, *id);
+            let uid = base::Uid::new(uid).unwrap();
+            let named = candidates.as_ref().is_none_or(|candidates| candidates.contains(uid));
+            assert_eq!(named, !excluded, "{want:?} {uid}");
             assert!(
                 !(matches && excluded),
                 "{want:?} is hidden in {:?}",

@@ -135,8 +135,21 @@ fn text_is_asked_only_when_it_matters() {
 fn candidates_narrow() {
     let uids = |a, b| Key::Uids(UidSet::range(Uid::new(a).unwrap(), Uid::new(b).unwrap()));
     let plan = Plan::new(Key::And(vec![Key::Recent, uids(3, 9), uids(5, 20)]), &[], 0);
-    assert_eq!(plan.candidates().unwrap().to_string(), "5:9");
-    assert_eq!(Plan::new(Key::Not(Box::new(uids(1, 2))), &[], 0).candidates(), None);
+    assert_eq!(plan.candidates(&[]).unwrap().to_string(), "5:9");
+    let text = |text: &str| Key::Content(Content::Body(text.to_owned()));
+    let either = Key::Or(Box::new(text("a")), Box::new(text("b")));
+    let plan = Plan::new(Key::And(vec![either, uids(2, 20)]), &[], 0);
+    let told = |contents: &[Option<UidSet>]| plan.candidates(contents).unwrap().to_string();
+    let some = |a, b| match uids(a, b) {
+        Key::Uids(uids) => Some(uids),
+        _ => None,
+    };
+    assert_eq!(told(&[]), "2:20");
+    assert_eq!(told(&[some(1, 3), None]), "2:20", "the other may be anywhere");
+    assert_eq!(told(&[some(1, 3), some(15, 30)]), "2:3,15:20");
+    let plan = Plan::new(Key::Not(Box::new(text("a"))), &[], 0);
+    assert_eq!(plan.candidates(&[some(1, 3)]), None);
+    assert_eq!(Plan::new(Key::Not(Box::new(uids(1, 2))), &[], 0).candidates(&[]), None);
     assert!(Plan::new(Key::Uids(UidSet::new()), &[], 0).is_nothing());
 }
 

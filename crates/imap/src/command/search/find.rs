@@ -49,11 +49,10 @@ pub(crate) async fn find(
     if plan.is_nothing() {
         return Ok(found);
     }
-    let mut within = plan.candidates().unwrap_or_else(|| UidSet::range(Uid::MIN, Uid::MAX));
+    let mut within = plan.candidates(&[]).unwrap_or_else(|| UidSet::range(Uid::MIN, Uid::MAX));
     if let Some((with, without)) = plan.flags() {
         within = within.intersection(&view.mailbox().uids_by_flags(with, without));
     }
-    progress.aim(within.len().min(u64::from(view.exists())));
     let count = || {
         let is_open = |row: &Row| {
             let facts = Facts { row, marks: view, sent: None, content: &[] };
@@ -64,6 +63,13 @@ pub(crate) async fn find(
     let mut undecided = Vec::with_capacity(BATCH);
     let mut scan = text::Scanner::new(&plan, &cx.shared.limits);
     scan.look_up(cx, progress, count).await?;
+    if within.len().min(u64::from(view.exists())) >= BATCH as u64 {
+        // So many are worth asking the index for those that need not be looked at.
+        if let Some(narrower) = scan.narrow(cx).await {
+            within = within.intersection(&narrower);
+        }
+    }
+    progress.aim(within.len().min(u64::from(view.exists())));
     for (at, (_, row)) in view.rows(&within).enumerate() {
         if at % ROWS_IN_A_ROW == ROWS_IN_A_ROW - 1 {
             progress.tell().await?;
@@ -87,8 +93,6 @@ pub(crate) async fn find(
             },
         }
         if undecided.len() == BATCH {
-            // So many are worth asking the index for those that need not be read.
-            scan.narrow(cx).await;
             decide(cx, progress, &plan, (&mut scan, &mut found), &undecided).await?;
             undecided.clear();
         }

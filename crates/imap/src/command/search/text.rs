@@ -3,7 +3,6 @@
 use base::{Date, Limits, UidSet};
 use bytes::Bytes;
 use futures_util::future::join_all;
-use index::Answers;
 use mailbox::Row;
 use mailbox::search::{Content, Facts, Plan, Verdict};
 use message::search::{Needle, Scan, Want};
@@ -31,8 +30,8 @@ pub(super) struct Scanner<'a> {
     limits: &'a Limits,
     /// For each want the messages that have it, where that was looked up.
     columns: Vec<Option<UidSet>>,
-    /// What the index knows, once it was asked.
-    index: Option<Answers>,
+    /// For each want the messages that may have it, where the index tells.
+    candidates: Vec<Option<UidSet>>,
     /// Of the message at hand: what is known, and what is needed.
     known: Vec<Option<bool>>,
     needed: Vec<bool>,
@@ -42,7 +41,8 @@ impl<'a> Scanner<'a> {
     pub(super) fn new(plan: &'a Plan, limits: &'a Limits) -> Self {
         let wants: Vec<Want> = plan.contents().iter().map(want).collect();
         let (known, needed) = (vec![None; wants.len()], vec![false; wants.len()]);
-        Self { plan, wants, limits, columns: Vec::new(), index: None, known, needed }
+        let (columns, candidates) = (Vec::new(), Vec::new());
+        Self { plan, wants, limits, columns, candidates, known, needed }
     }
 
     /// Looks up header keys for the whole mailbox where that is worth while; `undecided` is how many
@@ -57,14 +57,23 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Asks the text index, if there is one; the first time only.
-    pub(super) async fn narrow(&mut self, cx: &Reading<'_>) {
+    /// Asks the text index, if there is one and something that it may know: the messages outside
+    /// of which nothing can match.
+    pub(super) async fn narrow(&mut self, cx: &Reading<'_>) -> Option<UidSet> {
+        let is_open = |nth: usize| self.columns.get(nth).is_none_or(Option::is_none);
         if let Some(index) = &cx.shared.index
-            && self.index.is_none()
-            && !self.wants.is_empty()
+            && (0..self.wants.len()).any(is_open)
         {
-            self.index = Some(index.ask(cx.live.id(), &self.wants).await);
+            let mailbox = (cx.mailbox.id, cx.mailbox.view.mailbox());
+            self.candidates = index.candidates(cx.live.id(), mailbox, &self.wants).await;
         }
+        let contents: Vec<Option<UidSet>> = (0..self.wants.len())
+            .map(|nth| {
+                let exact = self.columns.get(nth).cloned().flatten();
+                exact.or_else(|| self.candidates.get(nth).cloned().flatten())
+            })
+            .collect();
+        self.plan.candidates(&contents)
     }
 
     /// What is known of a message without reading it.
@@ -85,10 +94,8 @@ impl<'a> Scanner<'a> {
         for (known, found) in self.known.iter_mut().zip(&self.columns) {
             *known = found.as_ref().map(|found| found.contains(row.uid));
         }
-        let Some(index) = &self.index else { return };
-        let Some(place) = index.place(row.email_id) else { return };
-        for (nth, known) in self.known.iter_mut().enumerate() {
-            if index.excludes_at(nth, place) {
+        for (known, candidates) in self.known.iter_mut().zip(&self.candidates) {
+            if candidates.as_ref().is_some_and(|candidates| !candidates.contains(row.uid)) {
                 *known = Some(false);
             }
         }
