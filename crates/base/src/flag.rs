@@ -79,6 +79,18 @@ impl SystemFlags {
         Self(self.0 & !(flag as u8))
     }
 
+    /// The flags of either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The flags that are not in `other`.
+    #[must_use]
+    pub const fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// The flags in the set.
     pub fn iter(self) -> impl Iterator<Item = SystemFlag> {
         SystemFlag::ALL.into_iter().filter(move |&flag| self.contains(flag))

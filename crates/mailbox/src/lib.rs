@@ -12,6 +12,7 @@ mod codec;
 mod group;
 mod history;
 pub mod mailbox;
+mod range;
 pub mod record;
 pub mod resync;
 pub mod search;

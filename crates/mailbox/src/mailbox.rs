@@ -11,6 +11,7 @@ use crate::Position;
 use crate::chunk::{Chunk, places};
 use crate::group::Chunks;
 use crate::history::History;
+use crate::range::push_dense;
 
 /// The messages of a mailbox at one log position. A clone is a reference.
 #[derive(Clone, Debug)]
@@ -222,9 +223,19 @@ impl Mailbox {
         since: ModSeq,
         from: Uid,
     ) -> impl Iterator<Item = (u32, Row)> + '_ {
+        self.indexed_changed_unless(since, from, |_| false)
+    }
+
+    /// The same without the chunks of which `skips` says so.
+    pub(crate) fn indexed_changed_unless<'a>(
+        &'a self,
+        since: ModSeq,
+        from: Uid,
+        skips: impl Fn(&Chunk) -> bool + 'a,
+    ) -> impl Iterator<Item = (u32, Row)> + 'a {
         let any = self.columns.highest_mod_seq > since;
         let chunks = any.then(|| self.columns.chunks.changed(since, from)).into_iter().flatten();
-        chunks.flat_map(move |(start, chunk)| {
+        chunks.filter(move |(_, chunk)| !skips(chunk)).flat_map(move |(start, chunk)| {
             let rows = chunk.rank(from)..chunk.len();
             rows.filter(move |&at| chunk.mod_seqs()[at] > since)
                 .map(move |at| (start + at as u32, chunk.row(at)))
@@ -333,16 +344,5 @@ impl Mailbox {
             + keywords.sum::<usize>()
             + columns.chunks.memory_bytes()
             + columns.history.memory_bytes()
-    }
-}
-
-/// Adds ascending UIDs, whole runs at once where there are no gaps.
-fn push_dense(uids: &mut UidSet, part: &[Uid]) {
-    let (Some(&first), Some(&last)) = (part.first(), part.last()) else { return };
-    if (last.get() - first.get()) as usize + 1 == part.len() {
-        uids.insert_range(first, last);
-    } else if let Some((left, right)) = part.split_at_checked(part.len() / 2) {
-        push_dense(uids, left);
-        push_dense(uids, right);
     }
 }

@@ -7,6 +7,7 @@
 
 use base::{Flags, ModSeq, SeqNum, SeqSet, Uid, UidSet};
 
+use crate::chunk::Chunk;
 use crate::{Mailbox, Row};
 
 /// Whether the command that ends may tell expunges (RFC 9051 §7.5.1).
@@ -236,9 +237,23 @@ impl View {
     /// Messages from `from` on and below `below` with changes that are neither told nor muted, with
     /// their indices in the fold.
     fn untold(&self, from: Uid, below: Uid) -> impl Iterator<Item = (u32, Row)> + '_ {
-        let changed = self.mailbox.indexed_changed_since(self.told, from);
+        let all_muted = |chunk: &Chunk| self.is_all_muted(chunk);
+        let changed = self.mailbox.indexed_changed_unless(self.told, from, all_muted);
         let numbered = changed.take_while(move |(_, row)| row.uid < below);
         numbered.filter(|(_, row)| !self.is_muted(row.uid, row.mod_seq))
+    }
+
+    /// Whether one muted record touched all messages of a chunk last, as a change of the whole mailbox
+    /// does.
+    fn is_all_muted(&self, chunk: &Chunk) -> bool {
+        let at = chunk.max_mod_seq;
+        let found = self.muted.binary_search_by_key(&at, |&(at, _)| at);
+        found.is_ok_and(|nth| {
+            let ranges = self.muted[nth].1.ranges();
+            let place = ranges.partition_point(|&(_, last)| last < chunk.last);
+            ranges.get(place).is_some_and(|&(first, _)| first <= chunk.first)
+                && chunk.mod_seqs().iter().all(|&mod_seq| mod_seq == at)
+        })
     }
 
     fn is_muted(&self, uid: Uid, mod_seq: ModSeq) -> bool {
@@ -274,8 +289,8 @@ impl View {
 
     /// As [`View::mute`], with the fold that the change was decided on.
     pub fn mute_on(&mut self, at: ModSeq, uids: &UidSet, decided_on: &Mailbox) {
-        let known = |row: &Row| row.mod_seq <= self.told || self.is_muted(row.uid, row.mod_seq);
-        let silent: UidSet = decided_on.rows_in(uids).filter(known).map(|row| row.uid).collect();
+        let is_muted = |uid, mod_seq| self.is_muted(uid, mod_seq);
+        let silent = decided_on.uids_untouched(uids, self.told, is_muted);
         // A session's own commits come in log order.
         if !silent.is_empty() && self.muted.last().is_none_or(|&(last, _)| last < at) {
             self.muted.push((at, silent));

@@ -78,7 +78,7 @@ impl Transfer<'_> {
         let from = account.get(self.from).ok_or(No::NonExistent)?.mailbox;
         let target = names::find(account, self.to).ok_or(No::TryCreate)?;
         let to = target.mailbox;
-        let uids: UidSet = from.rows_in(self.uids).map(|row| row.uid).collect();
+        let uids = from.uids_in(self.uids);
         if self.all_or_nothing && uids != *self.uids {
             return Err(No::Refused(
                 Some(Code::ExpungeIssued),

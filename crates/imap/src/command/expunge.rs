@@ -2,8 +2,8 @@
 //!
 //! RFC 9051 §6.4.3, RFC 4315 §2.1; HIGHESTMODSEQ: RFC 7162 §3.2.7, §3.2.9.
 
+use base::UidSet;
 use base::flag::SystemFlag;
-use base::{Uid, UidSet};
 use mailbox::{Mailbox, Record, View};
 use wire::response::Code;
 use wire::value::{Numbering, SequenceSet};
@@ -50,11 +50,9 @@ fn deleted(newest: &Mailbox, view: &View, only: Option<&UidSet>) -> UidSet {
     if newest.deleted() == 0 {
         return UidSet::new();
     }
-    let all = UidSet::range(Uid::MIN, Uid::MAX);
-    newest
-        .rows_in(only.unwrap_or(&all))
-        .filter(|row| row.system.contains(SystemFlag::Deleted))
-        .filter(|row| view.seq_of(row.uid).is_some())
-        .map(|row| row.uid)
-        .collect()
+    let deleted = match only {
+        Some(only) => newest.uids_in_with(only, SystemFlag::Deleted),
+        None => newest.uids_with(SystemFlag::Deleted),
+    };
+    view.known(&deleted)
 }

@@ -97,18 +97,17 @@ impl Change {
         untouched: &history::Untouched,
         keywords_max: usize,
     ) -> Result<Outcome, No> {
-        let mut outcome = Outcome::default();
-        for row in newest.rows_in(targets) {
-            let since = self.unchanged_since.unwrap_or(ModSeq::MAX);
-            if row.mod_seq > since && !untouched.contains(row.uid, row.mod_seq) {
-                outcome.failed.insert(row.uid);
-                continue;
-            }
-            outcome.passed.insert(row.uid);
-            if self.differs(newest, &row) {
-                outcome.changed.insert(row.uid);
-            }
+        let mut passed = newest.uids_in(targets);
+        let mut failed = UidSet::new();
+        if let Some(since) = self.unchanged_since {
+            let fails =
+                |row: &Row| row.mod_seq > since && !untouched.contains(row.uid, row.mod_seq);
+            failed = newest.rows_in(&passed).filter(fails).map(|row| row.uid).collect();
+            passed = passed.difference(&failed);
         }
+        // Setting a set flag must not move the mod-sequence (RFC 7162 §3.1.11).
+        let changed = newest.uids_changed_by(&passed, self.op, &self.flags);
+        let outcome = Outcome { changed, passed, failed };
         if self.op != FlagOp::Remove && !outcome.changed.is_empty() {
             let known = newest.keywords();
             let new = self.flags.keywords.iter().filter(|keyword| !known.contains(keyword)).count();
@@ -117,24 +116,6 @@ impl Change {
             }
         }
         Ok(outcome)
-    }
-
-    /// Whether the change makes a difference: setting a set flag must not move the mod-sequence
-    /// (RFC 7162 §3.1.11).
-    fn differs(&self, mailbox: &Mailbox, row: &Row) -> bool {
-        let (has, wants) = (row.system.bits(), self.flags.system.bits());
-        let keyword = |keyword| mailbox.has_keyword(row.uid, keyword);
-        match self.op {
-            FlagOp::Add => has & wants != wants || !self.flags.keywords.iter().all(keyword),
-            FlagOp::Remove => has & wants != 0 || self.flags.keywords.iter().any(keyword),
-            FlagOp::Replace => {
-                has != wants
-                    || !self.flags.keywords.iter().all(keyword)
-                    || mailbox
-                        .flags(row.uid)
-                        .is_some_and(|flags| flags.keywords.len() != self.flags.keywords.len())
-            }
-        }
     }
 
     /// The flags to record: removing a keyword that nobody uses must not make it known.
@@ -155,6 +136,9 @@ async fn answer(cx: &mut Selected<'_>, args: &Store, outcome: &Outcome) -> Resul
         args.numbering == Numbering::Uid || enabled.condstore || enabled.qresync || enabled.rev2;
     if cx.mailbox.view.take_new_keywords() {
         sync::flags_of_mailbox(cx.mailbox, &mut cx.out);
+    }
+    if args.silent && outcome.failed.is_empty() && !enabled.condstore {
+        return Ok(());
     }
     for uid in outcome.passed.union(&outcome.failed).iter() {
         let failed = outcome.failed.contains(uid);
