@@ -18,9 +18,9 @@ fuzz_target!(|input: &[u8]| {
     let summary = message::summarize(text, &limits);
     for utf8 in [false, true] {
         let encoding = Encoding { utf8, rev2: false };
-        assert_eq!(abnf::envelope_for(summary.envelope(utf8), encoding), Ok(()));
-        assert_eq!(abnf::body_for(summary.body(utf8), false, encoding), Ok(()));
-        assert_eq!(abnf::body_for(summary.body_structure(utf8), true, encoding), Ok(()));
+        assert_eq!(abnf::envelope_for(&summary.envelope(utf8), encoding), Ok(()));
+        assert_eq!(abnf::body_for(&summary.body(utf8), false, encoding), Ok(()));
+        assert_eq!(abnf::body_for(&summary.body_structure(utf8), true, encoding), Ok(()));
     }
     let encoded = summary.encode();
     assert_eq!(Summary::decode(&encoded).map(|again| again.encode()), Some(encoded.clone()));

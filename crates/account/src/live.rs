@@ -7,7 +7,7 @@ use base::{AccountId, Limits};
 use bytes::Bytes;
 use mailbox::{Account, Position, Row};
 use message::{Parser, Summary};
-use storage::{Durability, Error, Staged, Storage};
+use storage::{Durability, Error, Extract, Extracts, Staged, Storage};
 
 use crate::fold::{Folds, News};
 use crate::{Accounts, Decision, Done, Failure};
@@ -96,14 +96,14 @@ impl Live {
     /// Summaries of messages, in order: from the cache, or parsed from the bytes and put into the
     /// cache. An `Err` concerns that message only.
     pub async fn summaries(&self, rows: &[Row]) -> Vec<Result<Arc<Summary>, Error>> {
-        let positions = rows.iter().map(|row| row.position).collect();
-        // The cache is disposable: without it all are parsed.
-        let cached = self.storage().summaries(self.id(), positions).await.unwrap_or_default();
         let mut summaries = Vec::with_capacity(rows.len());
         let mut parsed = Vec::new();
+        let (mut cached, mut from) = (Extracts::default(), 0);
         for (nth, row) in rows.iter().enumerate() {
-            let cached = cached.get(nth).and_then(Option::as_ref).and_then(Summary::decode);
-            let summary = match cached {
+            if nth >= from + cached.len() {
+                (cached, from) = (self.cached(&rows[nth..]).await, nth);
+            }
+            let summary = match cached.bytes(nth - from).as_ref().and_then(Summary::decode) {
                 Some(summary) => Ok(summary),
                 None => self.parse(row.position).await.inspect(|summary| {
                     parsed.push((row.position, summary.encode()));
@@ -115,11 +115,21 @@ impl Live {
         summaries
     }
 
+    /// Cached summaries of the first of these messages.
+    async fn cached(&self, rows: &[Row]) -> Extracts {
+        let positions = rows.iter().map(|row| row.position).collect();
+        let found = self.storage().extracts(self.id(), Extract::Summary, positions).await;
+        // The cache is disposable: without it all are parsed.
+        let found = found.unwrap_or_default();
+        if found.is_empty() { Extracts::none(rows.len()) } else { found }
+    }
+
     async fn put(&self, summaries: Vec<(Position, Bytes)>) {
         if summaries.is_empty() {
             return;
         }
-        if let Err(error) = self.storage().put_summaries(self.id(), summaries).await {
+        let put = self.storage().put_extracts(self.id(), Extract::Summary, summaries);
+        if let Err(error) = put.await {
             tracing::debug!(account = %self.id(), %error, "summaries not cached");
         }
     }

@@ -9,7 +9,7 @@ use account::{Accounts, Appended, Failure, Live, NewMail, Received};
 use base::{DateTime, Flags, Limits, MailboxId, ModSeq, Uid};
 use common::{ID, Slow, accounts, run};
 use mailbox::{Account, Position, Row};
-use storage::{Error, Storage};
+use storage::{Error, Extract, Storage};
 
 const MESSAGE: &[u8] = b"From: Ada <ada@example.org>\r\nMessage-ID: <1@example.org>\r\n\
     Subject: the engine\r\n\r\nIt weaves.\r\n";
@@ -71,7 +71,8 @@ fn appended_messages_come_back_with_their_summaries() {
         assert_eq!(run(slow.message(ID, row.position)).unwrap(), MESSAGE);
     }
     let positions = rows.iter().map(|row| row.position).collect();
-    assert!(run(slow.summaries(ID, positions)).unwrap().iter().all(Option::is_some));
+    let found = run(slow.extracts(ID, Extract::Summary, positions)).unwrap();
+    assert!((0..rows.len()).all(|nth| found.get(nth).is_some()));
     for summary in run(live.summaries(&rows)) {
         assert_eq!(*summary.unwrap(), message::summarize(MESSAGE, &Limits::default()));
     }
@@ -83,15 +84,16 @@ fn missing_summaries_are_made_again_and_damage_stays_where_it_is() {
     run(live.append(inbox, vec![new_mail(&live, None), new_mail(&live, None)])).unwrap();
     let mut rows = rows(&live);
     let noise = rows.iter().map(|row| (row.position, b"noise".as_slice().into())).collect();
-    run(slow.put_summaries(ID, noise)).unwrap();
+    run(slow.put_extracts(ID, Extract::Summary, noise)).unwrap();
     rows.insert(1, Row { position: Position { offset: 99, ..rows[0].position }, ..rows[0] });
     let summaries = run(live.summaries(&rows));
     assert!(matches!(summaries[1], Err(Error::Damaged(_))));
     let expected = message::summarize(MESSAGE, &Limits::default());
     assert_eq!(**summaries[0].as_ref().unwrap(), expected);
     assert_eq!(**summaries[2].as_ref().unwrap(), expected);
-    let cached = run(slow.summaries(ID, vec![rows[2].position])).unwrap();
-    assert_eq!(cached, [Some(expected.encode())]);
+    let wanted = vec![rows[2].position];
+    let cached = run(slow.extracts(ID, Extract::Summary, wanted)).unwrap();
+    assert_eq!(cached.bytes(0), Some(expected.encode()));
 }
 
 /// An import keeps UIDs where it can.

@@ -14,9 +14,9 @@ fn main() -> ExitCode {
         let summary = message::summarize(&bytes, &base::Limits::default());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         println!("FILE {path}");
-        println!("ENVELOPE {}", text(summary.envelope(true)));
-        println!("BODY {}", text(summary.body(true)));
-        println!("BODYSTRUCTURE {}", text(summary.body_structure(true)));
+        println!("ENVELOPE {}", text(&summary.envelope(true)));
+        println!("BODY {}", text(&summary.body(true)));
+        println!("BODYSTRUCTURE {}", text(&summary.body_structure(true)));
     }
     ExitCode::SUCCESS
 }

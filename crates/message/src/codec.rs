@@ -1,7 +1,5 @@
 //! The binary form's primitives: variable-length numbers and strings with their length.
 
-use bytes::Bytes;
-
 /// Writes `number` in groups of 7 bits, the lowest first (LEB128).
 pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
@@ -18,12 +16,12 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Reads what was written; `None` is damage.
 pub(crate) struct Reader<'a> {
-    all: &'a Bytes,
+    all: &'a [u8],
     at: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(all: &'a Bytes, at: usize) -> Self {
+    pub(crate) fn new(all: &'a [u8], at: usize) -> Self {
         Self { all, at }
     }
 
@@ -62,9 +60,9 @@ impl<'a> Reader<'a> {
     }
 
     /// A part of the input, not copied.
-    pub(crate) fn bytes(&mut self) -> Option<Bytes> {
+    pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
         let range = self.range()?;
-        Some(self.all.slice(range))
+        self.all.get(range)
     }
 
     pub(crate) fn text(&mut self) -> Option<&'a str> {
@@ -86,14 +84,13 @@ mod tests {
         for number in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
             let mut out = Vec::new();
             put_number(&mut out, number);
-            let bytes = Bytes::from(out);
-            let mut reader = Reader::new(&bytes, 0);
+            let mut reader = Reader::new(&out, 0);
             assert_eq!((reader.number(), reader.is_at_end()), (Some(number), true));
         }
         for bad in
             [&b""[..], b"\x80", &[0xff; 11], &[0xff, 0xff, 255, 255, 255, 255, 255, 255, 255, 2]]
         {
-            assert_eq!(Reader::new(&Bytes::from_static(bad), 0).number(), None);
+            assert_eq!(Reader::new(bad, 0).number(), None);
         }
     }
 }

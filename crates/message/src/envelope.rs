@@ -1,5 +1,7 @@
 //! ENVELOPE (RFC 9051 §7.5.2).
 
+use std::ops::Range;
+
 use base::Limits;
 
 use crate::address::{self, Address};
@@ -75,13 +77,18 @@ impl Envelope {
         ]
     }
 
-    /// Writes the envelope with its parentheses.
-    pub(crate) fn print(&self, out: &mut Vec<u8>, utf8: bool) {
+    /// Writes the envelope with its parentheses. Says where the list of From is, with the space before
+    /// it.
+    pub(crate) fn print(&self, out: &mut Vec<u8>, utf8: bool) -> Range<usize> {
         out.push(b'(');
         text::nstring(out, self.date.as_deref(), utf8, Seven::Marks);
         out.push(b' ');
         text::nstring(out, self.subject.as_deref(), utf8, Seven::Words);
-        for list in self.lists() {
+        let mut from = out.len()..out.len();
+        for (nth, list) in self.lists().into_iter().enumerate() {
+            if nth == 1 {
+                from.end = out.len();
+            }
             out.push(b' ');
             if list.is_empty() {
                 out.extend_from_slice(b"NIL");
@@ -96,6 +103,7 @@ impl Envelope {
         out.push(b' ');
         text::nstring(out, self.message_id.as_deref(), utf8, Seven::Marks);
         out.push(b')');
+        from
     }
 
     /// Bytes that printing takes, about.

@@ -21,6 +21,7 @@ pub mod message_id;
 mod mime;
 mod params;
 mod parser;
+pub mod printed;
 pub mod search;
 pub mod section;
 mod structure;

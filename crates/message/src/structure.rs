@@ -78,7 +78,7 @@ impl Node {
             match &message.envelope {
                 Some(envelope) => envelope.print(out, form.utf8),
                 None => Envelope::default().print(out, form.utf8),
-            }
+            };
             out.push(b' ');
             message.print(out, form);
             number(out, self.lines);

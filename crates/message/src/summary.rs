@@ -1,9 +1,10 @@
 //! [`Summary`] and its binary form.
 //!
-//! A summary *is* its binary form: printed items are slices of it, the tree and the keys are read
+//! A summary *is* its binary form: printed items are copied from it, the tree and the keys are read
 //! from it when somebody asks. Layout: the version; a byte that says which items have a form of
-//! their own for UTF-8; then ENVELOPE, BODY and BODYSTRUCTURE for ASCII and those for UTF-8, the
-//! tree in preorder, the keys; strings with their length, numbers of variable length.
+//! their own for UTF-8; ENVELOPE for ASCII and for UTF-8, BODYSTRUCTURE and BODY for both (see
+//! [`crate::printed`]), the tree in preorder, the keys; strings with their length, numbers of
+//! variable length.
 
 use std::sync::OnceLock;
 
@@ -11,12 +12,12 @@ use base::DateTime;
 use bytes::Bytes;
 
 use crate::codec::{Reader, put_bytes, put_number};
+use crate::envelope::Envelope;
 use crate::keys::Keys;
+use crate::printed::{self, Item, OWN_ENVELOPE, OWN_STRUCTURE, VERSION};
 use crate::structure::{Form, Node};
 use crate::{Part, SortKeys, ThreadKeys, TransferEncoding};
 
-/// Changes with the layout and with what is printed, so that caches are made anew.
-const VERSION: u8 = 1;
 /// Deeper trees are not made, and would overflow a stack.
 const DEPTH_MAX: usize = 256;
 
@@ -41,10 +42,6 @@ const COMMON_TYPES: [(&str, &str); 12] = [
 #[derive(Clone, Debug)]
 pub struct Summary {
     encoded: Bytes,
-    /// ENVELOPE, BODY and BODYSTRUCTURE.
-    ascii: [Bytes; 3],
-    /// The same for clients that read UTF-8; often the same bytes.
-    utf8: [Bytes; 3],
     tree_at: usize,
     keys_at: usize,
     root: OnceLock<Part>,
@@ -61,18 +58,30 @@ impl Eq for Summary {}
 
 impl Summary {
     /// ENVELOPE with its parentheses (RFC 9051 §7.5.2). Without `utf8` no 8-bit byte.
-    pub fn envelope(&self, utf8: bool) -> &Bytes {
-        if utf8 { &self.utf8[0] } else { &self.ascii[0] }
+    pub fn envelope(&self, utf8: bool) -> Vec<u8> {
+        self.printed(Item::Envelope, utf8)
     }
 
     /// BODY, the non-extensible form of BODYSTRUCTURE.
-    pub fn body(&self, utf8: bool) -> &Bytes {
-        if utf8 { &self.utf8[1] } else { &self.ascii[1] }
+    pub fn body(&self, utf8: bool) -> Vec<u8> {
+        self.printed(Item::Body, utf8)
     }
 
     /// BODYSTRUCTURE with its parentheses.
-    pub fn body_structure(&self, utf8: bool) -> &Bytes {
-        if utf8 { &self.utf8[2] } else { &self.ascii[2] }
+    pub fn body_structure(&self, utf8: bool) -> Vec<u8> {
+        self.printed(Item::BodyStructure, utf8)
+    }
+
+    fn printed(&self, item: Item, utf8: bool) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.print(item, utf8, &mut out);
+        out
+    }
+
+    /// Appends an item.
+    pub fn print(&self, item: Item, utf8: bool, out: &mut Vec<u8>) {
+        let printed = printed::print(&self.encoded, item, utf8, out);
+        debug_assert!(printed, "`decode` has read it once");
     }
 
     /// The message as a tree.
@@ -124,51 +133,48 @@ impl Summary {
         self.encoded.clone()
     }
 
-    /// Reads [`Summary::encode`]'s form; `None` for any other version or bytes. The printed items
-    /// share `bytes`.
+    /// Reads [`Summary::encode`]'s form; `None` for any other version or bytes.
     pub fn decode(bytes: &Bytes) -> Option<Self> {
         let mut reader = Reader::new(bytes, 0);
-        if reader.byte()? != VERSION {
-            return None;
-        }
-        let own = reader.byte().filter(|own| own >> 3 == 0)?;
-        let ascii = [reader.bytes()?, reader.bytes()?, reader.bytes()?];
-        let mut utf8 = ascii.clone();
-        for (at, item) in utf8.iter_mut().enumerate() {
-            if own & 1 << at != 0 {
-                *item = reader.bytes()?;
-            }
-        }
+        let own = printed::read_head(&mut reader)?;
+        (0..1 + (own & OWN_ENVELOPE))
+            .try_for_each(|_| printed::envelope(&mut reader, false).map(drop))?;
+        (0..1 + (own >> 1 & 1))
+            .try_for_each(|_| printed::structure(&mut reader, Item::Body, false).map(drop))?;
         let tree_at = reader.position();
         skip_part(&mut reader, 0, DEPTH_MAX)?;
         let keys_at = reader.position();
         skip_keys(&mut reader)?;
         let (root, keys) = (OnceLock::new(), OnceLock::new());
         let encoded = bytes.clone();
-        reader.is_at_end().then_some(Self { encoded, ascii, utf8, tree_at, keys_at, root, keys })
+        reader.is_at_end().then_some(Self { encoded, tree_at, keys_at, root, keys })
     }
 }
 
 /// The summary of a message that was read.
 pub(crate) fn build(root: &Node, keys: &Keys) -> Summary {
-    let item = |at: usize, utf8: bool| {
-        let mut out = Vec::new();
-        match (at, &root.envelope) {
-            (0, Some(envelope)) => envelope.print(&mut out, utf8),
-            (0, None) => crate::envelope::Envelope::default().print(&mut out, utf8),
-            _ => root.print(&mut out, Form { extended: at == 2, utf8 }),
-        }
-        out
-    };
-    let ascii = [0, 1, 2].map(|at| item(at, false));
-    let utf8 = [0, 1, 2].map(|at| item(at, true));
-    let mut out = vec![VERSION, 0];
-    ascii.iter().for_each(|item| put_bytes(&mut out, item));
-    for at in 0..3 {
-        if ascii[at] != utf8[at] {
-            out[1] |= 1 << at;
-            put_bytes(&mut out, &utf8[at]);
-        }
+    let none = Envelope::default();
+    let envelope = root.envelope.as_ref().unwrap_or(&none);
+    let envelopes = [false, true].map(|utf8| {
+        let mut text = Vec::new();
+        let from = envelope.print(&mut text, utf8);
+        (text, from)
+    });
+    let structures = [false, true].map(|utf8| {
+        [true, false].map(|extended| {
+            let mut text = Vec::new();
+            root.print(&mut text, Form { extended, utf8 });
+            text
+        })
+    });
+    let own_envelope = if envelopes[0] == envelopes[1] { 0 } else { OWN_ENVELOPE };
+    let own_structure = if structures[0] == structures[1] { 0 } else { OWN_STRUCTURE };
+    let mut out = vec![VERSION, own_envelope | own_structure];
+    for (text, from) in &envelopes[..if own_envelope == 0 { 1 } else { 2 }] {
+        printed::put_envelope(&mut out, text, from.clone());
+    }
+    for [extended, plain] in &structures[..if own_structure == 0 { 1 } else { 2 }] {
+        printed::put_structure(&mut out, extended, plain);
     }
     put_part(&mut out, &root.part(), 0);
     put_keys(&mut out, keys);

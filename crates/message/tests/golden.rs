@@ -28,7 +28,7 @@ fn corpus() {
         let bytes = std::fs::read(root.join("corpus").join(name)).unwrap();
         let summary = message::summarize(&bytes, &base::Limits::default());
         let items = [summary.envelope(true), summary.body(true), summary.body_structure(true)]
-            .map(|item| text(item));
+            .map(|item| text(&item));
         let printed =
             format!("ENVELOPE {}\nBODY {}\nBODYSTRUCTURE {}\n", items[0], items[1], items[2]);
         assert_eq!(printed, expected, "{name}");
@@ -71,7 +71,7 @@ fn envelopes() {
     ] {
         let message = format!("{date}{header}\nbody\n");
         let expected = format!("(\"Sat, 01 Feb 2007 01:02:03 +0200\" {expected})");
-        assert_eq!(text(summary(&message).envelope(false)), expected, "{header}");
+        assert_eq!(text(&summary(&message).envelope(false)), expected, "{header}");
     }
 }
 
@@ -81,20 +81,20 @@ fn eight_bit_headers() {
         Content-Type: text/plain; name=\"ü.txt\"\nContent-Description: schön\n\n";
     let summary = summary(message);
     assert_eq!(
-        text(summary.envelope(true)),
+        text(&summary.envelope(true)),
         r#"(NIL "grüße" (("Jürgen" NIL "jürgen" "müller.de")) (("Jürgen" NIL "jürgen" "müller.de")) (("Jürgen" NIL "jürgen" "müller.de")) NIL NIL NIL NIL NIL)"#
     );
     let from = r#"(("=?utf-8?q?J=C3=BCrgen?=" NIL "j?rgen" "m?ller.de"))"#;
     assert_eq!(
-        text(summary.envelope(false)),
+        text(&summary.envelope(false)),
         format!("(NIL \"=?utf-8?b?Z3LDvMOfZQ==?=\" {from} {from} {from} NIL NIL NIL NIL NIL)")
     );
     assert_eq!(
-        text(summary.body(true)),
+        text(&summary.body(true)),
         r#"("TEXT" "PLAIN" ("CHARSET" "us-ascii" "NAME" "ü.txt") NIL "schön" "7BIT" 0 0)"#
     );
     assert_eq!(
-        text(summary.body(false)),
+        text(&summary.body(false)),
         r#"("TEXT" "PLAIN" ("CHARSET" "us-ascii" "NAME*" "utf-8''%C3%BC.txt") NIL "=?utf-8?b?c2Now7Zu?=" "7BIT" 0 0)"#
     );
 }
@@ -123,18 +123,18 @@ epilogue
 ";
     let summary = summary(message);
     assert_eq!(
-        text(summary.body(false)),
+        text(&summary.body(false)),
         r#"(("TEXT" "X-MYOWN" ("CHARSET" "us-ascii" "FOO" "quoted\"string") "<foobar@baz>" "hello description" "7BIT" 7 1) "MIXED")"#
     );
     assert_eq!(
-        text(summary.body_structure(false)),
+        text(&summary.body_structure(false)),
         r#"(("TEXT" "X-MYOWN" ("CHARSET" "us-ascii" "FOO" "quoted\"string") "<foobar@baz>" "hello description" "7BIT" 7 1 "Q2hlY2sgSW50ZWdyaXR5IQ==" ("INLINE" ("FOO" "bar")) ("en" "fi" "se") "http://example.org/a/b") "MIXED" ("BOUNDARY" "foo bar") NIL NIL NIL)"#
     );
 }
 
 /// Content of a message and its BODY.
 fn body(message: &str, expected: &str) {
-    assert_eq!(text(summary(message).body(false)), expected, "{message}");
+    assert_eq!(text(&summary(message).body(false)), expected, "{message}");
 }
 
 #[test]

@@ -312,7 +312,7 @@ impl Log {
         }
         drop(writer);
         *self.handles.lock().unwrap_or_else(PoisonError::into_inner) = Handles::default();
-        self.close_summaries();
+        self.close_extracts();
     }
 
     /// Accepts nothing more; writes what was accepted; gives back what was written ahead. Tells where

@@ -422,7 +422,7 @@ impl Log {
         match self.shared.disk.remove(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&path, &error)),
             _ => {
-                self.drop_summaries(number);
+                self.drop_extracts(number);
                 Ok(())
             }
         }

@@ -21,7 +21,7 @@ use crate::log::Log;
 use crate::outgoing::LargeReader;
 use crate::segment::Handle;
 use crate::walk::{Step, Walk};
-use crate::{Directory, Options, Shared, Threads, account_dir, codec, failed, pool, summaries};
+use crate::{Directory, Options, Shared, Threads, account_dir, codec, extracts, failed, pool};
 
 mod repair;
 
@@ -241,7 +241,7 @@ impl<'a> Check<'a> {
             (self.tell)(Progress::File(&path, bytes.unwrap_or(0)));
         }
         self.check_messages();
-        self.check_summaries();
+        extracts::DIRECTORIES.iter().for_each(|dir| self.check_extracts(dir));
     }
 
     /// A segment with a good header.
@@ -494,8 +494,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn check_summaries(&mut self) {
-        let dir = self.log.path("cache/summaries");
+    fn check_extracts(&mut self, dir: &str) {
+        let dir = self.log.path(&format!("cache/{dir}"));
         for name in self.log.shared.disk.list(&dir).unwrap_or_default() {
             let path = format!("{dir}/{name}");
             let read = self.log.shared.disk.open(&path, Open::Read).and_then(|file| {
@@ -504,10 +504,10 @@ impl<'a> Check<'a> {
                 bytes.truncate(count);
                 Ok(bytes)
             });
-            match read.as_deref().map(summaries::check) {
+            match read.as_deref().map(extracts::check) {
                 Ok(Some((_, 0))) => {}
                 Ok(Some((entries, rest))) => {
-                    let what = format!("{rest} bytes behind {entries} summaries are none");
+                    let what = format!("{rest} bytes behind {entries} entries are none");
                     self.find(Severity::Note, &path, None, what);
                 }
                 Ok(None) => self.find(Severity::Note, &path, None, "no cache".to_owned()),

@@ -5,7 +5,9 @@ use std::ops::Range;
 use base::{AccountId, ModSeq};
 use bytes::Bytes;
 use mailbox::Position;
-use storage::{Batch, CommitError, Entry, Error, Incoming, Outgoing, Pending, Storage, Task};
+use storage::{
+    Batch, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pending, Storage, Task,
+};
 
 use crate::Files;
 use crate::codec::Proof;
@@ -101,26 +103,31 @@ impl Storage for Files {
         Box::pin(async move { self.shared.log(account).await?.open(at).await })
     }
 
-    fn summaries(
+    fn extracts(
         &self,
         account: AccountId,
+        what: Extract,
         at: Vec<Position>,
-    ) -> Task<'_, Result<Vec<Option<Bytes>>, Error>> {
+    ) -> Task<'_, Result<Extracts, Error>> {
         Box::pin(async move {
             let log = self.shared.log(account).await?;
-            self.shared.pool.run(move || Ok(log.read_summaries(&at))).await
+            if let Some(found) = log.read_extracts_now(what, &at) {
+                return Ok(found);
+            }
+            self.shared.pool.run(move || Ok(log.read_extracts(what, &at))).await
         })
     }
 
-    fn put_summaries(
+    fn put_extracts(
         &self,
         account: AccountId,
-        summaries: Vec<(Position, Bytes)>,
+        what: Extract,
+        new: Vec<(Position, Bytes)>,
     ) -> Task<'_, Result<(), Error>> {
         Box::pin(async move {
             let log = self.shared.log(account).await?;
             let work = move || {
-                log.write_summaries(summaries);
+                log.write_extracts(what, new);
                 Ok(())
             };
             self.shared.pool.run(work).await

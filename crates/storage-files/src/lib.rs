@@ -6,6 +6,8 @@
 //!                       00000003.chk   the fold at the position where the log begins
 //!                   cache/state        disposable: a snapshot of the fold
 //!                   cache/summaries/   disposable: what ENVELOPE and BODYSTRUCTURE need
+//!                   cache/structures/  disposable: BODY and BODYSTRUCTURE alone
+//!                   cache/headers/     disposable: header fields
 //!                   cache/search/      disposable: the text index
 //! ```
 //!
@@ -34,6 +36,7 @@ mod directory;
 pub mod doctor;
 mod engine;
 mod estimate;
+mod extracts;
 pub mod frame;
 mod incoming;
 mod log;
@@ -46,7 +49,6 @@ mod rewrite;
 mod seed;
 mod segment;
 mod snapshot;
-mod summaries;
 mod walk;
 mod writer;
 

@@ -11,13 +11,13 @@ use mailbox::{Position, Record};
 use storage::{Batch, CommitError, Durability, Entry, Error, Pending, Task};
 
 use crate::Shared;
+use crate::extracts::OpenExtracts;
 use crate::frame::{
     self, Commit, Encoding, FRAMES_AT, HEADER_BYTES, Header, Kind, Seed, SegmentKind, padded,
 };
 use crate::incoming::{Body, LargeFile};
 use crate::pool::gone;
 use crate::segment::Handles;
-use crate::summaries::Summaries;
 use crate::writer::Writer;
 
 /// Commits whose places are remembered exactly; older ones are found by walking a little.
@@ -31,7 +31,7 @@ pub(crate) struct Log {
     pub(crate) state: Mutex<State>,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) handles: Mutex<Handles>,
-    pub(crate) summaries: Mutex<Summaries>,
+    pub(crate) extracts: Mutex<OpenExtracts>,
     /// Whether files may be open.
     pub(crate) awake: AtomicBool,
     /// Held while the set of files changes.

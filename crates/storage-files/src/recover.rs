@@ -145,7 +145,7 @@ impl Log {
             state: Mutex::new(state),
             writer: Mutex::new(Writer { file, segment, written_to, grow_bytes, unsynced }),
             handles: Mutex::new(Handles::default()),
-            summaries: Mutex::default(),
+            extracts: Mutex::default(),
             awake: AtomicBool::new(true),
             files: Mutex::new(()),
         }

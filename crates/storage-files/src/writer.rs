@@ -7,8 +7,8 @@
 use std::io;
 use std::sync::{Arc, PoisonError};
 
-use storage::Error;
 use storage::disk::{File, Open};
+use storage::{Error, Extract};
 
 use crate::frame::{FRAMES_AT, Segment, SegmentKind};
 use crate::log::{Group, Log, Place};
@@ -58,7 +58,7 @@ impl Log {
                 Err(error) => return self.fail(&error, Some(group)),
             }
             if summaries.len() >= SUMMARIES_MAX {
-                self.write_summaries(std::mem::take(&mut summaries));
+                self.write_extracts(Extract::Summary, std::mem::take(&mut summaries));
             }
             if self.is_done() {
                 break;
@@ -70,7 +70,7 @@ impl Log {
         }
         // Last of all: nobody waits for them.
         if !summaries.is_empty() {
-            self.write_summaries(summaries);
+            self.write_extracts(Extract::Summary, summaries);
         }
     }
 
@@ -99,7 +99,7 @@ impl Log {
             // Nobody has to wait.
             drop(waiter.send(Ok(())));
         }
-        self.put_waiting_summaries();
+        self.put_waiting_extracts();
     }
 
     /// Closes the log: everything that waits fails, and so does everything to come until the log is

@@ -12,7 +12,7 @@ use storage::conformance::{
     account, appended, batch, block_on, commit, flagged, inbox, message, positions, read_all, stage,
 };
 use storage::sim::{Left, SimDisk};
-use storage::{Entry, Error, Storage};
+use storage::{Entry, Error, Extract, Storage};
 use storage_files::frame::{self, Found, Kind};
 use storage_files::{Files, Options, Threads};
 
@@ -173,7 +173,10 @@ fn damaged_caches_cost_nothing() {
     block_on(files.save_snapshot(account(1), ModSeq::ZERO.plus(30), state.clone())).unwrap();
     let at = filled.messages[0].0;
     let summary = Bytes::from_static(b"a summary");
-    block_on(files.put_summaries(account(1), vec![(at, summary.clone())])).unwrap();
+    for what in Extract::ALL {
+        let new = vec![(at, summary.clone())];
+        block_on(files.put_extracts(account(1), what, new)).unwrap();
+    }
     drop(files);
     for path in filled.disk.files().iter().filter(|path| path.contains("/cache/")) {
         for byte in 0..filled.disk.bytes(path).unwrap().len() as u64 {
@@ -182,8 +185,10 @@ fn damaged_caches_cost_nothing() {
             let files = open(&image);
             let found = block_on(files.load_snapshot(account(1))).unwrap();
             assert!(found.is_none_or(|(at, found)| (at.get(), &found) == (30, &state)));
-            let found = block_on(files.summaries(account(1), vec![at])).unwrap();
-            assert!(found[0].as_ref().is_none_or(|found| *found == summary));
+            for what in Extract::ALL {
+                let found = block_on(files.extracts(account(1), what, vec![at])).unwrap();
+                assert!(found.get(0).is_none_or(|found| found == summary));
+            }
             if byte % 16 == 0 {
                 assert_eq!(read_all(&files, account(1)).unwrap(), filled.entries);
             }

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use base::{SystemFlag, Uid, UidSet};
 use bytes::Bytes;
 use mailbox::{Account, Record};
-use storage::Storage;
 use storage::conformance::{
     account, appended, batch, block_on, commit, flagged, inbox, inbox_id, message, stage,
 };
+use storage::{Extract, Storage};
 use storage_files::{Files, Options, Threads, doctor};
 
 const MESSAGES: u32 = 12;
@@ -79,7 +79,7 @@ fn write(dir: &Path) {
     put(101, flagged(UidSet::range(Uid::MIN, Uid::MIN), SystemFlag::Flagged), vec![]);
     let rows = state.find("INBOX").unwrap().mailbox;
     let summaries = rows.rows().map(|row| (row.position, Bytes::from(format!("uid {}", row.uid))));
-    block_on(files.put_summaries(account(1), summaries.collect())).unwrap();
+    block_on(files.put_extracts(account(1), Extract::Summary, summaries.collect())).unwrap();
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -112,9 +112,10 @@ fn check(dir: &Path, with_caches: bool) {
         assert_eq!(row.system.contains(SystemFlag::Flagged), n == 0);
         let expected = message(u64::from(n), octets(n));
         assert_eq!(block_on(files.message(account(1), row.position)).unwrap(), expected);
-        let found = block_on(files.summaries(account(1), vec![row.position])).unwrap();
+        let wanted = vec![row.position];
+        let found = block_on(files.extracts(account(1), Extract::Summary, wanted)).unwrap();
         let summary = with_caches.then(|| Bytes::from(format!("uid {}", row.uid)));
-        assert_eq!(found, [summary]);
+        assert_eq!((found.len(), found.bytes(0)), (1, summary));
     }
     let snapshot = block_on(files.load_snapshot(account(1))).unwrap();
     assert_eq!(snapshot.unwrap().0.get(), if with_caches { 18 } else { 16 });

@@ -6,7 +6,7 @@
 //! 3. Reads are gapless and in order.
 //! 4. A message is durable when the record that names it is, and comes back byte for byte.
 //! 5. A message that no record names may vanish; one that is named may not.
-//! 6. Snapshots and summaries are disposable: without them everything is the same, but slower.
+//! 6. Snapshots and extracts are disposable: without them everything is the same, but slower.
 //! 7. Accounts are apart.
 //!
 //! Law 2 needs a disk that fails: [`crash`] has the history that engines on a
@@ -55,7 +55,7 @@ macro_rules! conformance {
             waiting_commits_keep_their_order,
             lazy_commits_keep_their_place,
             snapshots_are_disposable,
-            summaries_are_disposable,
+            extracts_are_disposable,
             cached_files_are_disposable,
             accounts_are_apart,
         );

@@ -7,9 +7,11 @@
 
 pub mod conformance;
 pub mod disk;
+mod extract;
 pub mod memory;
 pub mod sim;
 
+pub use extract::{Extract, Extracts};
 pub use memory::Memory;
 
 use std::future::Future;
@@ -96,8 +98,8 @@ pub struct Staged {
     pub hash: [u8; 32],
     /// The engine's own part, which it knows again by downcast.
     pub body: Box<dyn std::any::Any + Send>,
-    /// What [`Storage::summaries`] is to answer once the message is durable; empty: nothing. As with
-    /// [`Storage::put_summaries`] it may be dropped, and nobody waits for it.
+    /// What [`Storage::extracts`] is to answer once the message is durable; empty: nothing. As with
+    /// [`Storage::put_extracts`] it may be dropped, and nobody waits for it.
     pub summary: Bytes,
 }
 
@@ -197,17 +199,20 @@ pub trait Storage: Send + Sync {
     /// A message as a stream in bounded memory. The hash is checked at the end of a full read: a
     /// mismatch is the last item.
     fn open(&self, account: AccountId, at: Position) -> Task<'_, Result<Box<dyn Outgoing>, Error>>;
-    /// Cached summaries, one answer for each position, in order; `None` where there is none.
-    fn summaries(
+    /// Cached extracts of messages, one answer for each position, in order. An engine may answer
+    /// only the first ones, at least one, so that no answer grows beyond about 1 MiB.
+    fn extracts(
         &self,
         account: AccountId,
+        what: Extract,
         at: Vec<Position>,
-    ) -> Task<'_, Result<Vec<Option<Bytes>>, Error>>;
+    ) -> Task<'_, Result<Extracts, Error>>;
     /// Adds to the cache. Not durable, may be dropped at any time.
-    fn put_summaries(
+    fn put_extracts(
         &self,
         account: AccountId,
-        summaries: Vec<(Position, Bytes)>,
+        what: Extract,
+        new: Vec<(Position, Bytes)>,
     ) -> Task<'_, Result<(), Error>>;
     /// The newest usable snapshot of the fold: its position and bytes.
     fn load_snapshot(&self, account: AccountId)

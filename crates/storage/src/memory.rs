@@ -10,10 +10,15 @@ use base::{AccountId, ModSeq};
 use bytes::Bytes;
 use mailbox::Position;
 
-use crate::{Batch, CommitError, Entry, Error, Incoming, Outgoing, Pending, Staged, Storage, Task};
+use crate::{
+    Batch, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pending, Staged,
+    Storage, Task,
+};
 
 /// Bytes of one piece of [`Outgoing::next`].
 const PIECE_BYTES: usize = 256 * 1024;
+/// Extracts of one answer: few, so that tests meet answers in pieces.
+const EXTRACTS_MAX: usize = 50;
 /// No size hint makes more than this be reserved: it is the client's word.
 const RESERVE_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -27,7 +32,7 @@ pub struct Memory {
 struct Log {
     entries: Vec<Entry>,
     messages: Vec<Bytes>,
-    summaries: HashMap<Position, Bytes>,
+    extracts: HashMap<(Extract, Position), Bytes>,
     snapshot: Option<(ModSeq, Bytes)>,
     cache: BTreeMap<String, Bytes>,
 }
@@ -102,7 +107,8 @@ impl Memory {
             entries.push(Entry { at, time: batch.time, record: Arc::new(record) });
         }
         log.messages.append(&mut bodies);
-        log.summaries.extend(summaries);
+        let summaries = summaries.into_iter();
+        log.extracts.extend(summaries.map(|(at, bytes)| ((Extract::Summary, at), bytes)));
         log.entries.extend(entries.iter().cloned());
         Ok(Pending { entries, durable: ready(Ok(())) })
     }
@@ -177,25 +183,26 @@ impl Storage for Memory {
         }))
     }
 
-    fn summaries(
+    fn extracts(
         &self,
         account: AccountId,
+        what: Extract,
         at: Vec<Position>,
-    ) -> Task<'_, Result<Vec<Option<Bytes>>, Error>> {
-        ready(
-            self.with(account, |log| {
-                Ok(at.iter().map(|at| log.summaries.get(at).cloned()).collect())
-            }),
-        )
+    ) -> Task<'_, Result<Extracts, Error>> {
+        ready(self.with(account, |log| {
+            let one = |at: &Position| log.extracts.get(&(what, *at)).cloned();
+            Ok(at.iter().take(EXTRACTS_MAX).map(one).collect())
+        }))
     }
 
-    fn put_summaries(
+    fn put_extracts(
         &self,
         account: AccountId,
-        summaries: Vec<(Position, Bytes)>,
+        what: Extract,
+        new: Vec<(Position, Bytes)>,
     ) -> Task<'_, Result<(), Error>> {
         ready(self.with(account, |log| {
-            log.summaries.extend(summaries);
+            log.extracts.extend(new.into_iter().map(|(at, bytes)| ((what, at), bytes)));
             Ok(())
         }))
     }

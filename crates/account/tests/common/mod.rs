@@ -14,8 +14,8 @@ use base::{AccountId, Limits, ModSeq};
 use bytes::Bytes;
 use mailbox::Position;
 use storage::{
-    Batch, CommitError, Durability, Entry, Error, Incoming, Memory, Outgoing, Pending, Storage,
-    Task,
+    Batch, CommitError, Durability, Entry, Error, Extract, Extracts, Incoming, Memory, Outgoing,
+    Pending, Storage, Task,
 };
 
 pub const ID: AccountId = AccountId([7; 16]);
@@ -159,19 +159,21 @@ impl Storage for Slow {
     fn open(&self, account: AccountId, at: Position) -> Task<'_, Result<Box<dyn Outgoing>, Error>> {
         self.memory.open(account, at)
     }
-    fn summaries(
+    fn extracts(
         &self,
         account: AccountId,
+        what: Extract,
         at: Vec<Position>,
-    ) -> Task<'_, Result<Vec<Option<Bytes>>, Error>> {
-        self.memory.summaries(account, at)
+    ) -> Task<'_, Result<Extracts, Error>> {
+        self.memory.extracts(account, what, at)
     }
-    fn put_summaries(
+    fn put_extracts(
         &self,
         account: AccountId,
-        summaries: Vec<(Position, Bytes)>,
+        what: Extract,
+        new: Vec<(Position, Bytes)>,
     ) -> Task<'_, Result<(), Error>> {
-        self.memory.put_summaries(account, summaries)
+        self.memory.put_extracts(account, what, new)
     }
     fn load_snapshot(
         &self,

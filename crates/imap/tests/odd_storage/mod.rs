@@ -11,7 +11,9 @@ use base::{AccountId, ModSeq};
 use bytes::Bytes;
 use mailbox::Position;
 use storage::memory::Memory;
-use storage::{Batch, CommitError, Entry, Error, Incoming, Outgoing, Pending, Storage, Task};
+use storage::{
+    Batch, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pending, Storage, Task,
+};
 
 #[derive(Default)]
 pub(crate) struct Odd {
@@ -121,19 +123,21 @@ impl Storage for Odd {
             self.memory.open(account, at).await
         })
     }
-    fn summaries(
+    fn extracts(
         &self,
         account: AccountId,
+        what: Extract,
         at: Vec<Position>,
-    ) -> Task<'_, Result<Vec<Option<Bytes>>, Error>> {
-        self.memory.summaries(account, at)
+    ) -> Task<'_, Result<Extracts, Error>> {
+        self.memory.extracts(account, what, at)
     }
-    fn put_summaries(
+    fn put_extracts(
         &self,
         account: AccountId,
-        summaries: Vec<(Position, Bytes)>,
+        what: Extract,
+        new: Vec<(Position, Bytes)>,
     ) -> Task<'_, Result<(), Error>> {
-        self.memory.put_summaries(account, summaries)
+        self.memory.put_extracts(account, what, new)
     }
     fn load_snapshot(
         &self,

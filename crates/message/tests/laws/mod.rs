@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use base::{EmailId, Limits};
 use bytes::Bytes;
+use message::printed::{self, Item};
 use message::section::{self, Kind};
 use message::{Parser, Part, Summary, summarize};
 
@@ -39,11 +40,11 @@ fn printed_items_are_valid(summary: &Summary, name: &str) {
         let items = [summary.envelope(utf8), summary.body(utf8), summary.body_structure(utf8)];
         let encoding = wire::response::Encoding { utf8, rev2: utf8 };
         let verdicts = [
-            wire::abnf::envelope_for(items[0], encoding),
-            wire::abnf::body_for(items[1], false, encoding),
-            wire::abnf::body_for(items[2], true, encoding),
+            wire::abnf::envelope_for(&items[0], encoding),
+            wire::abnf::body_for(&items[1], false, encoding),
+            wire::abnf::body_for(&items[2], true, encoding),
         ];
-        for (item, verdict) in items.into_iter().zip(verdicts) {
+        for (item, verdict) in items.iter().zip(verdicts) {
             let text = String::from_utf8_lossy(item);
             assert!(verdict.is_ok(), "{name}: {verdict:?} in {text}");
             assert!(utf8 || item.is_ascii(), "{name}: 8-bit in {text}");
@@ -60,8 +61,33 @@ fn encodes_and_decodes(summary: &Summary, name: &str) {
     assert_eq!(again.sort_keys(), summary.sort_keys(), "{name}");
     assert_eq!(again.thread_keys(), summary.thread_keys(), "{name}");
     assert_eq!(again.body_structure(true), summary.body_structure(true), "{name}");
+    extracts_print_the_same(summary, name);
     let cut = summary.encode().slice(..summary.encode().len() - 1);
     assert_eq!(Summary::decode(&cut), None, "{name}");
+}
+
+fn extracts_print_the_same(summary: &Summary, name: &str) {
+    let structures = printed::structures(&summary.encode()).expect(name);
+    for utf8 in [false, true] {
+        for (item, expected) in [
+            (Item::Envelope, summary.envelope(utf8)),
+            (Item::Body, summary.body(utf8)),
+            (Item::BodyStructure, summary.body_structure(utf8)),
+        ] {
+            let mut found = Vec::new();
+            assert!(printed::print(&summary.encode(), item, utf8, &mut found), "{name}");
+            assert_eq!(found, expected, "{name}: {item:?}");
+            found.clear();
+            let has = printed::print_structure(&structures, item, utf8, &mut found);
+            assert_eq!(has, item != Item::Envelope, "{name}");
+            assert!(!has || found == expected, "{name}: {item:?} of the structure alone");
+        }
+    }
+    for damaged in [&b""[..], b"\x02", b"\x01\0", b"\x02\xff", &structures[..structures.len() - 1]]
+    {
+        assert_eq!(printed::structures(damaged), None, "{name}");
+        assert!(!printed::print_structure(damaged, Item::Body, true, &mut Vec::new()), "{name}");
+    }
 }
 
 fn ranges_nest(part: &Part, start: u64, end: u64, name: &str) {

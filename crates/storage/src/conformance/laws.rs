@@ -9,7 +9,7 @@ use super::{
     read_all, stage, stream,
 };
 use crate::sim::Chance;
-use crate::{CommitError, Durability, Error, Storage};
+use crate::{CommitError, Durability, Error, Extract, Storage};
 
 fn seq(n: u64) -> ModSeq {
     ModSeq::ZERO.plus(n)
@@ -342,26 +342,37 @@ pub fn snapshots_are_disposable(subject: &mut dyn Subject) {
 }
 
 /// Law 6: each position has its own or none, in any order, again and again.
-pub fn summaries_are_disposable(subject: &mut dyn Subject) {
+pub fn extracts_are_disposable(subject: &mut dyn Subject) {
     let storage = subject.storage();
     block_on(storage.create(account(1))).expect("created");
     let at: Vec<_> = (0..30).map(|n| append(&*storage, 1, n, &message(n, 300))).collect();
-    let summary = |n: usize| Bytes::from(format!("summary {n}").repeat(n * 20));
+    let extract = |what, n: usize| Bytes::from(format!("{what:?} {n}").repeat(n * 20));
     let put = |wanted: &[usize]| {
-        let new = wanted.iter().map(|&n| (at[n], summary(n))).collect();
-        block_on(storage.put_summaries(account(1), new)).expect("put");
+        for what in Extract::ALL {
+            let new = wanted.iter().map(|&n| (at[n], extract(what, n))).collect();
+            block_on(storage.put_extracts(account(1), what, new)).expect("put");
+        }
     };
     put(&(0..10).collect::<Vec<_>>());
     put(&[25, 12, 19]);
     put(&[3, 12, 29]);
-    let expected = |n: usize| (n < 10 || [25, 12, 19, 29].contains(&n)).then(|| summary(n));
+    let expected =
+        |what, n: usize| (n < 10 || [25, 12, 19, 29].contains(&n)).then(|| extract(what, n));
     let check = |storage: &dyn Storage, lost: bool| {
         let order: Vec<usize> = (0..30).rev().chain([3, 3, 29]).collect();
-        let wanted = order.iter().map(|&n| at[n]).collect();
-        let found = block_on(storage.summaries(account(1), wanted)).expect("summaries");
-        assert_eq!(found.len(), order.len());
-        for (n, found) in order.into_iter().zip(found) {
-            assert!(found == expected(n) || (lost && found.is_none()), "{n}: {found:?}");
+        for what in Extract::ALL {
+            let mut answered = 0;
+            while answered < order.len() {
+                let wanted = order[answered..].iter().map(|&n| at[n]).collect();
+                let found = block_on(storage.extracts(account(1), what, wanted)).expect("extracts");
+                assert!(!found.is_empty() && found.len() <= order.len() - answered);
+                for (nth, &n) in order[answered..].iter().enumerate().take(found.len()) {
+                    let found = found.bytes(nth);
+                    let fits = found == expected(what, n) || (lost && found.is_none());
+                    assert!(fits, "{what:?} {n}: {found:?}");
+                }
+                answered += found.len();
+            }
         }
     };
     check(&*storage, false);
@@ -371,7 +382,8 @@ pub fn summaries_are_disposable(subject: &mut dyn Subject) {
     subject.lose_caches();
     check(&*subject.storage(), true);
     let again = subject.storage();
-    block_on(again.put_summaries(account(1), vec![(at[3], summary(3))])).expect("put again");
+    let new = vec![(at[3], extract(Extract::Header, 3))];
+    block_on(again.put_extracts(account(1), Extract::Header, new)).expect("put again");
     drop(again);
     check(&*subject.storage(), true);
     for (n, &at) in at.iter().enumerate() {

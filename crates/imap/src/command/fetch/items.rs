@@ -1,6 +1,7 @@
 //! One FETCH response: its items in the order asked.
 
 use base::DateTime;
+use message::printed::Item;
 use wire::command::FetchItem;
 use wire::response::fetch::{self, SectionName, Small};
 use wire::value::{Section, SectionText};
@@ -67,15 +68,14 @@ fn small(cx: &mut Selected<'_>, message: &Message, item: &FetchItem) -> bool {
 fn summarized(cx: &mut Selected<'_>, message: &Message, item: &FetchItem) -> bool {
     let Some(summary) = &message.summary else { return false };
     let utf8 = cx.out.encoding().utf8;
-    let (name, value) = match item {
-        FetchItem::Envelope => ("ENVELOPE ", summary.envelope(utf8)),
-        FetchItem::Body => ("BODY ", summary.body(utf8)),
-        FetchItem::BodyStructure => ("BODYSTRUCTURE ", summary.body_structure(utf8)),
+    let (name, item) = match item {
+        FetchItem::Envelope => ("ENVELOPE ", Item::Envelope),
+        FetchItem::Body => ("BODY ", Item::Body),
+        FetchItem::BodyStructure => ("BODYSTRUCTURE ", Item::BodyStructure),
         _ => return false,
     };
-    let value = value.clone();
     cx.out.tail().extend_from_slice(name.as_bytes());
-    cx.out.bytes(value);
+    summary.print(item, utf8, cx.out.tail());
     true
 }
 
