@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base::{AccountId, MailboxId, Uid, UidSet};
+use base::{AccountId, MailboxId, Uid, UidSet, UidValidity};
+use bytes::Bytes;
+use mailbox::Mailbox;
 use mailbox::sort::{Criterion, Sorter};
 use mailbox::thread::{Algorithm, ThreadTree};
 use message::column::Column;
@@ -24,6 +26,46 @@ pub struct Memo {
     pub orders: Cache<(Place, Vec<Criterion>), Arc<Order>>,
     /// Threads of the messages that were asked for last.
     pub threads: Cache<(Place, Algorithm), Arc<Threads>>,
+    /// Answers about all messages, as they were written.
+    pub answers: Cache<(Place, Question), Answer>,
+}
+
+/// What was asked about all messages.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Question {
+    /// Their order; whether by UID.
+    Sort(Vec<Criterion>, bool),
+    /// Their threads; whether by UID.
+    Thread(Algorithm, bool),
+}
+
+/// An answer about all messages of a mailbox.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// While the mailbox has these messages.
+    pub messages: Messages,
+    /// The numbers, as they are sent.
+    pub text: Bytes,
+}
+
+/// Which messages a mailbox has. UIDs are never given twice, so with one UIDNEXT they only become
+/// fewer, and two folds with as many have the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Messages {
+    uid_validity: UidValidity,
+    uid_next: Uid,
+    count: u32,
+}
+
+impl Messages {
+    /// Those of `mailbox`.
+    pub fn of(mailbox: &Mailbox) -> Self {
+        Self {
+            uid_validity: mailbox.uid_validity(),
+            uid_next: mailbox.uid_next(),
+            count: mailbox.len(),
+        }
+    }
 }
 
 /// A header field of all messages.
@@ -60,7 +102,8 @@ impl Memo {
         Self {
             fields: Cache::new(cache(2)),
             orders: Cache::new(cache(4)),
-            threads: Cache::new(cache(4)),
+            threads: Cache::new(cache(8)),
+            answers: Cache::new(cache(8)),
         }
     }
 }

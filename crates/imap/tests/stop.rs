@@ -30,13 +30,11 @@ fn session() -> (Server, Executor<'static>, Peer) {
 
 #[test]
 fn a_search_ends() {
-    for command in [
-        "SEARCH LARGER 1000000",
-        "SORT (DATE) UTF-8 LARGER 1000000",
-        "THREAD REFERENCES UTF-8 LARGER 1000000",
-    ] {
+    // A program so long that others may run before all messages are looked at.
+    let key = "OR LARGER 1000000 ".repeat(2000) + "LARGER 1000000";
+    for command in ["SEARCH", "SORT (DATE) UTF-8", "THREAD REFERENCES UTF-8"] {
         let (server, mut executor, peer) = session();
-        peer.send(format!("c {command}\r\n").as_bytes());
+        peer.send(format!("c {command} {key}\r\n").as_bytes());
         executor.step(0);
         server.shared.stop.set();
         executor.run();

@@ -285,18 +285,6 @@ impl Mailbox {
         rows.collect()
     }
 
-    /// The messages with all flags of `with` and none of `without`. Looks at nothing but flags, and
-    /// at none where all messages are seen and unseen ones are asked for.
-    pub fn uids_by_flags(&self, with: SystemFlags, without: SystemFlags) -> UidSet {
-        let unseen = without.contains(SystemFlag::Seen);
-        let (with, mask) = (with.bits(), with.bits() | without.bits());
-        let rows = self.columns.chunks.having(unseen).flat_map(|(_, chunk)| {
-            let rows = chunk.uids().iter().zip(chunk.system());
-            rows.filter(|&(_, system)| system.bits() & mask == with).map(|(&uid, _)| uid)
-        });
-        rows.collect()
-    }
-
     /// UIDs expunged after `since` (RFC 7162 §3.2.5.1).
     pub fn vanished_since(&self, since: ModSeq) -> Vanished {
         if let Some(uids) = self.columns.history.since(since) {
@@ -315,7 +303,7 @@ impl Mailbox {
     }
 
     /// The UIDs of the messages with indices from `from` on and below `to`, as ranges.
-    pub(crate) fn uids_between(&self, from: u32, to: u32) -> UidSet {
+    pub fn uids_between(&self, from: u32, to: u32) -> UidSet {
         let mut uids = UidSet::new();
         for (start, chunk) in self.columns.chunks.onward_from_index(from) {
             if start >= to {

@@ -38,7 +38,7 @@ struct Goal {
 
 impl Mailbox {
     /// The rows whose UIDs are in `uids`, chunk by chunk; no piece is empty.
-    fn pieces<'a>(
+    pub(crate) fn pieces<'a>(
         &'a self,
         uids: &'a UidSet,
     ) -> impl Iterator<Item = (&'a Chunk, Range<usize>)> + 'a {

@@ -10,6 +10,11 @@ use base::{
 
 use crate::{Row, View};
 
+mod numbered;
+mod sets;
+
+pub use sets::{Split, Texts};
+
 /// How a date key compares days, disregarding time and time zone (RFC 9051 §6.4.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Day {
@@ -172,6 +177,8 @@ pub struct Plan {
     root: Node,
     contents: Vec<Content>,
     asks_sent: bool,
+    /// How many nodes the program has.
+    nodes: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -180,7 +187,8 @@ enum Node {
     And(Vec<Node>),
     Or(Vec<Node>),
     Not(Box<Node>),
-    Flag(SystemFlag),
+    /// Has all of the first flags and none of the second.
+    Flags(SystemFlags, SystemFlags),
     Keyword(Keyword),
     Recent,
     Internal(Day),
@@ -198,19 +206,47 @@ enum Node {
 }
 
 impl Node {
-    /// Orders siblings: columns, bit look-ups, sets, the summary, the text.
+    /// Orders siblings: sets, flags, other columns, the summary, the text.
     fn cost(&self) -> u8 {
         match self {
             Self::Const(_) => 0,
-            Self::Keyword(_) | Self::Recent | Self::Uids(_) => 2,
+            Self::Uids(_) | Self::Recent => 1,
+            Self::Flags(..) | Self::ModSeq(_) => 2,
+            Self::Keyword(_) => 3,
             Self::Sent(_) => 10,
             Self::Content(_) => 20,
             Self::Not(node) => node.cost(),
             Self::And(nodes) | Self::Or(nodes) => {
                 nodes.iter().map(Self::cost).max().unwrap_or(0).saturating_add(1)
             }
+            _ => 4,
+        }
+    }
+
+    /// How many nodes there are.
+    fn count(&self) -> usize {
+        match self {
+            Self::Not(node) => 1 + node.count(),
+            Self::And(nodes) | Self::Or(nodes) => 1 + nodes.iter().map(Self::count).sum::<usize>(),
             _ => 1,
         }
+    }
+
+    /// The flag is set, or is not.
+    fn flag(flag: SystemFlag, set: bool) -> Self {
+        let one = SystemFlags::EMPTY.with(flag);
+        match set {
+            true => Self::Flags(one, SystemFlags::EMPTY),
+            false => Self::Flags(SystemFlags::EMPTY, one),
+        }
+    }
+
+    /// The flag if only one is asked for, and whether it is to be set.
+    fn only_flag(&self) -> Option<(SystemFlag, bool)> {
+        let Self::Flags(with, without) = self else { return None };
+        let mut all =
+            with.iter().map(|flag| (flag, true)).chain(without.iter().map(|flag| (flag, false)));
+        all.next().filter(|_| all.next().is_none())
     }
 
     /// All of `nodes`, or, when `or`, any of them.
@@ -224,6 +260,9 @@ impl Node {
                 Self::Or(inner) if or => flat.extend(inner),
                 other => flat.push(other),
             }
+        }
+        if !or {
+            merge_flags(&mut flat);
         }
         flat.sort_by_key(Self::cost);
         match flat.len() {
@@ -241,8 +280,8 @@ impl Plan {
     pub fn new(key: Key, keywords: &[Keyword], now: i64) -> Self {
         let mut contents = Vec::new();
         let root = build(key, keywords, now, &mut contents);
-        let asks_sent = has_sent(&root);
-        Self { root, contents, asks_sent }
+        let (asks_sent, nodes) = (has_sent(&root), root.count());
+        Self { root, contents, asks_sent, nodes }
     }
 
     /// Whether no message can match.
@@ -259,27 +298,6 @@ impl Plan {
     /// of each of [`Plan::contents`], as far as that is known; it may be shorter.
     pub fn candidates(&self, contents: &[Option<UidSet>]) -> Option<UidSet> {
         candidates(&self.root, contents)
-    }
-
-    /// System flags that every match has, and such that no match has, if the program asks for any.
-    pub fn flags(&self) -> Option<(SystemFlags, SystemFlags)> {
-        let nodes = match &self.root {
-            Node::And(nodes) => nodes,
-            node => std::slice::from_ref(node),
-        };
-        let (mut with, mut without) = (SystemFlags::EMPTY, SystemFlags::EMPTY);
-        for node in nodes {
-            match node {
-                Node::Flag(flag) => with = with.with(*flag),
-                Node::Not(inner) => {
-                    if let Node::Flag(flag) = **inner {
-                        without = without.with(flag);
-                    }
-                }
-                _ => {}
-            }
-        }
-        (with.bits() | without.bits() != 0).then_some((with, without))
     }
 
     /// Whether the sent date may be asked of some message.
@@ -326,9 +344,12 @@ fn build(key: Key, keywords: &[Keyword], now: i64, contents: &mut Vec<Content>) 
         Key::Not(key) => match build(*key, keywords, now, contents) {
             Node::Const(value) => Node::Const(!value),
             Node::Not(inner) => *inner,
-            node => Node::Not(Box::new(node)),
+            node => match node.only_flag() {
+                Some((flag, set)) => Node::flag(flag, !set),
+                None => Node::Not(Box::new(node)),
+            },
         },
-        Key::Flag(flag) => Node::Flag(flag),
+        Key::Flag(flag) => Node::flag(flag, true),
         Key::Keyword(keyword) if !keywords.contains(&keyword) => Node::Const(false),
         Key::Keyword(keyword) => Node::Keyword(keyword),
         Key::Recent => Node::Recent,
@@ -373,6 +394,26 @@ fn candidates(node: &Node, contents: &[Option<UidSet>]) -> Option<UidSet> {
     }
 }
 
+/// One look at the flags for all keys that ask for them.
+fn merge_flags(nodes: &mut Vec<Node>) {
+    let (mut with, mut without) = (SystemFlags::EMPTY, SystemFlags::EMPTY);
+    let before = nodes.len();
+    nodes.retain(|node| {
+        let Node::Flags(more, fewer) = node else { return true };
+        with = more.iter().fold(with, SystemFlags::with);
+        without = fewer.iter().fold(without, SystemFlags::with);
+        false
+    });
+    if nodes.len() < before {
+        nodes.push(Node::Flags(with, without));
+    }
+}
+
+fn has_flags(flags: SystemFlags, with: SystemFlags, without: SystemFlags) -> bool {
+    // A flag in both is not to be set and to be set: nothing passes.
+    flags.bits() & with.bits() == with.bits() && flags.bits() & without.bits() == 0
+}
+
 /// Kleene's three values: `None` where what is known does not decide.
 fn eval<M: Marks>(node: &Node, facts: &Facts<'_, M>) -> Option<bool> {
     let row = facts.row;
@@ -381,7 +422,7 @@ fn eval<M: Marks>(node: &Node, facts: &Facts<'_, M>) -> Option<bool> {
         Node::And(nodes) => return eval_all(nodes, facts, false),
         Node::Or(nodes) => return eval_all(nodes, facts, true),
         Node::Not(node) => return eval(node, facts).map(|value| !value),
-        Node::Flag(flag) => row.system.contains(*flag),
+        Node::Flags(with, without) => has_flags(row.system, *with, *without),
         Node::Keyword(keyword) => facts.marks.has_keyword(row.uid, keyword),
         Node::Recent => facts.marks.is_recent(row.uid),
         Node::Internal(day) => day.matches(row.internal_date.date()),

@@ -55,30 +55,75 @@ pub fn sent_seconds(row: &Row, keys: &SortKeys) -> i64 {
 pub struct Sorter {
     criteria: Vec<Criterion>,
     numbers: Vec<u32>,
-    /// The first messages as they were ordered before: what is sorted again is nearly sorted.
+    /// The messages that were sorted, by their places in `numbers`.
     order: Vec<u32>,
-    /// `criteria.len()` values for each message.
-    values: Vec<Value>,
-    texts: String,
+    /// For each criterion what it compares.
+    columns: Vec<Column>,
 }
 
-/// A number, or a range of [`Sorter::texts`].
-#[derive(Clone, Copy, Debug)]
-enum Value {
-    Number(i64),
-    Text(usize, usize),
+/// What one criterion compares, message by message.
+#[derive(Clone, Debug)]
+enum Column {
+    Numbers(Vec<i64>),
+    Texts {
+        /// Where each one ends.
+        ends: Vec<usize>,
+        texts: String,
+    },
+}
+
+impl Column {
+    fn text(ends: &[usize], texts: &str, at: u32) -> (usize, usize) {
+        let at = at as usize;
+        let start = at.checked_sub(1).map_or(0, |before| ends[before]);
+        (start, ends[at].min(texts.len()))
+    }
+
+    /// Orders as the values do as far as it goes; equal ones have to be compared.
+    fn prefix(&self, at: u32) -> u64 {
+        match self {
+            // The sign bit turned: negative ones first.
+            Self::Numbers(numbers) => numbers[at as usize].cast_unsigned() ^ (1 << 63),
+            Self::Texts { ends, texts } => {
+                let (start, end) = Self::text(ends, texts, at);
+                let mut first = [0; 8];
+                let bytes = &texts.as_bytes()[start..end.min(start + 8)];
+                first[..bytes.len()].copy_from_slice(bytes);
+                u64::from_be_bytes(first)
+            }
+        }
+    }
+
+    fn compare(&self, a: u32, b: u32) -> Ordering {
+        match self {
+            Self::Numbers(numbers) => numbers[a as usize].cmp(&numbers[b as usize]),
+            Self::Texts { ends, texts } => {
+                let of = |at: u32| {
+                    let (start, end) = Self::text(ends, texts, at);
+                    &texts.as_bytes()[start..end]
+                };
+                of(a).cmp(of(b))
+            }
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.capacity() * size_of::<i64>(),
+            Self::Texts { ends, texts } => ends.capacity() * size_of::<usize>() + texts.capacity(),
+        }
+    }
 }
 
 impl Sorter {
     /// A sorter by `criteria`, the most important first.
     pub fn new(criteria: Vec<Criterion>) -> Self {
-        Self {
-            criteria,
-            numbers: Vec::new(),
-            order: Vec::new(),
-            values: Vec::new(),
-            texts: String::new(),
-        }
+        let column = |criterion: &Criterion| match criterion.by {
+            By::Arrival | By::Date | By::Size => Column::Numbers(Vec::new()),
+            _ => Column::Texts { ends: Vec::new(), texts: String::new() },
+        };
+        let columns = criteria.iter().map(column).collect();
+        Self { criteria, numbers: Vec::new(), order: Vec::new(), columns }
     }
 
     /// Whether [`Sorter::push`] looks at its `keys`.
@@ -90,30 +135,25 @@ impl Sorter {
     /// between equals.
     pub fn push(&mut self, number: u32, row: &Row, keys: &SortKeys) {
         self.numbers.push(number);
-        for criterion in &self.criteria {
-            let text = match criterion.by {
-                By::Arrival => {
-                    self.values.push(Value::Number(row.internal_date.seconds()));
-                    continue;
-                }
-                By::Date => {
-                    self.values.push(Value::Number(sent_seconds(row, keys)));
-                    continue;
-                }
-                By::Size => {
-                    self.values.push(Value::Number(i64::from(row.size)));
-                    continue;
-                }
-                By::Cc => &keys.cc,
-                By::From => &keys.from,
-                By::To => &keys.to,
-                By::Subject => &keys.base_subject,
-                By::DisplayFrom => &keys.display_from,
-                By::DisplayTo => &keys.display_to,
+        for (criterion, column) in self.criteria.iter().zip(&mut self.columns) {
+            let (numeric, text) = match criterion.by {
+                By::Arrival => (row.internal_date.seconds(), ""),
+                By::Date => (sent_seconds(row, keys), ""),
+                By::Size => (i64::from(row.size), ""),
+                By::Cc => (0, &*keys.cc),
+                By::From => (0, &*keys.from),
+                By::To => (0, &*keys.to),
+                By::Subject => (0, &*keys.base_subject),
+                By::DisplayFrom => (0, &*keys.display_from),
+                By::DisplayTo => (0, &*keys.display_to),
             };
-            let start = self.texts.len();
-            self.texts.push_str(text);
-            self.values.push(Value::Text(start, self.texts.len()));
+            match column {
+                Column::Numbers(numbers) => numbers.push(numeric),
+                Column::Texts { ends, texts } => {
+                    texts.push_str(text);
+                    ends.push(texts.len());
+                }
+            }
         }
     }
 
@@ -129,30 +169,49 @@ impl Sorter {
 
     /// Memory it takes, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.texts.capacity()
-            + self.values.capacity() * size_of::<Value>()
+        self.columns.iter().map(Column::memory_bytes).sum::<usize>()
             + (self.numbers.capacity() + self.order.capacity()) * size_of::<u32>()
     }
 
-    /// Puts the messages into order. More may be added afterwards, and sorted in.
+    /// Puts the messages into order. More may be added afterwards: then only those are sorted, and
+    /// put where they belong among the others.
     pub fn sort(&mut self) {
-        let width = self.criteria.len();
-        let mut order = std::mem::take(&mut self.order);
-        order.extend(order.len() as u32..self.numbers.len() as u32);
-        order.sort_by(|&a, &b| {
-            let of = |message: u32, nth: usize| self.values[message as usize * width + nth];
-            let by = |(nth, criterion): (usize, &Criterion)| {
-                let ordering = self.compare(of(a, nth), of(b, nth));
-                if criterion.reverse { ordering.reverse() } else { ordering }
-            };
-            let differing = |ordering: &Ordering| ordering.is_ne();
-            self.criteria.iter().enumerate().map(by).find(differing).unwrap_or(Ordering::Equal)
+        let new = self.order.len() as u32..self.numbers.len() as u32;
+        // Most comparisons are of one number each.
+        let (first, reverse) = (self.columns.first(), self.criteria.first().map(|c| c.reverse));
+        let prefix = |at: u32| {
+            let prefix = first.map_or(0, |column| column.prefix(at));
+            if reverse == Some(true) { !prefix } else { prefix }
+        };
+        let mut added: Vec<(u64, u32)> = new.map(|at| (prefix(at), at)).collect();
+        added.sort_unstable_by(|&(p, a), &(q, b)| {
+            // Between equals mailbox order decides.
+            p.cmp(&q).then_with(|| self.compare(a, b)).then(a.cmp(&b))
         });
+        let mut order = Vec::with_capacity(self.numbers.len());
+        let mut rest = &self.order[..];
+        for (_, at) in added {
+            let before = rest.partition_point(|&other| self.compare(other, at).is_le());
+            order.extend_from_slice(&rest[..before]);
+            order.push(at);
+            rest = &rest[before..];
+        }
+        order.extend_from_slice(rest);
         self.order = order;
     }
 
+    fn compare(&self, a: u32, b: u32) -> Ordering {
+        let by = |(criterion, column): (&Criterion, &Column)| {
+            let ordering = column.compare(a, b);
+            if criterion.reverse { ordering.reverse() } else { ordering }
+        };
+        let differing = |ordering: &Ordering| ordering.is_ne();
+        let all = self.criteria.iter().zip(&self.columns).map(by);
+        all.into_iter().find(differing).unwrap_or(Ordering::Equal)
+    }
+
     /// The numbers of the messages that were sorted, in order.
-    pub fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
+    pub fn numbers(&self) -> impl DoubleEndedIterator<Item = u32> + '_ {
         self.order.iter().map(|&message| self.numbers[message as usize])
     }
 
@@ -160,15 +219,6 @@ impl Sorter {
     pub fn finish(mut self) -> Vec<u32> {
         self.sort();
         self.numbers().collect()
-    }
-
-    fn compare(&self, a: Value, b: Value) -> Ordering {
-        match (a, b) {
-            (Value::Number(a), Value::Number(b)) => a.cmp(&b),
-            (Value::Text(a, b), Value::Text(c, d)) => self.texts[a..b].cmp(&self.texts[c..d]),
-            // One criterion has one kind of value.
-            _ => Ordering::Equal,
-        }
     }
 }
 
@@ -232,8 +282,9 @@ pub(crate) mod tests {
         /// Every criterion orders; ties keep mailbox order, also when reversed.
         #[test]
         fn equals_stable_sorts_from_the_last_criterion(
-            messages in prop::collection::vec((0u32..4, 0i64..4, "[ab]{0,1}"), 0..20),
+            messages in prop::collection::vec((0u32..4, 0i64..4, "[ab]{0,10}"), 0..20),
             criteria in prop::collection::vec((0usize..3, any::<bool>()), 1..4),
+            sorted_at in prop::collection::vec(any::<bool>(), 20),
         ) {
             let by = [By::Size, By::Arrival, By::Subject];
             let criteria_of = |&(at, reverse): &(usize, bool)| Criterion { by: by[at], reverse };
@@ -242,6 +293,9 @@ pub(crate) mod tests {
             for (at, (size, seconds, subject)) in messages.into_iter().enumerate() {
                 let number = at as u32 + 1;
                 sorter.push(number, &row(number, size, seconds), &keys(&subject, None));
+                if sorted_at[at] {
+                    sorter.sort();
+                }
                 expected.push((number, (size, seconds, subject)));
             }
             for &(at, reverse) in criteria.iter().rev() {

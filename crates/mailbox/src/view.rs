@@ -310,6 +310,11 @@ impl View {
         counts.sum::<u32>() + ghosts.count() as u32
     }
 
+    /// What this client sees as `\Recent`; may hold UIDs of messages that are gone.
+    pub(crate) fn recent_uids(&self) -> &UidSet {
+        &self.recent
+    }
+
     /// Whether this client sees the message as `\Recent`.
     pub fn is_recent(&self, uid: Uid) -> bool {
         self.recent.contains(uid)

@@ -3,17 +3,19 @@
 //! RFC 9051 §6.4.4, RFC 3501 §6.4.4; RETURN: RFC 4731; SAVE and `$`: RFC 5182; MODSEQ: RFC 7162
 //! §3.1.5, §3.1.10. Messages that another session expunged are not found (RFC 2180 §4.3).
 
+pub(crate) mod answer;
 mod column;
 pub(crate) mod find;
+pub(crate) mod numbers;
 mod resolve;
 mod text;
 
-use base::{ModSeq, SeqSet, Uid, UidSet};
+use base::{Uid, UidSet};
 use wire::command::Search;
-use wire::response::{Esearch, Untagged};
-use wire::value::{Numbering, SearchKey, SearchReturn};
+use wire::value::{SearchKey, SearchReturn};
 
-use self::find::{Found, find};
+use self::answer::Extended;
+use self::find::find;
 use crate::context::Selected;
 use crate::error::{Done, No};
 
@@ -22,21 +24,14 @@ pub async fn run(cx: &mut Selected<'_>, args: Search) -> Result<Done, No> {
     let returns = returns(cx, args.returns);
     let with_mod_seq = begin(cx, &args.key);
     let found = find_or_forget(cx, &args.key, returns).await?;
+    let numbering = args.numbering;
     match returns {
-        None => plain(cx, "* SEARCH", args.numbering, &found, with_mod_seq).await?,
+        None => answer::plain(cx, numbering, &found, with_mod_seq).await?,
         Some(returns) => {
-            let ends = (found.uids.first(), found.uids.last());
+            let ends = (found.first(), found.last());
             save(cx, returns, &found, ends);
-            let all = returns.all.then(|| match args.numbering {
-                Numbering::Uid => found.uids.to_string(),
-                Numbering::Seq => seqs(cx, &found.uids).to_string(),
-            });
-            extended(
-                cx,
-                args.numbering,
-                returns,
-                Extended { found: &found, ends, all, with_mod_seq },
-            );
+            let answer = Extended { numbering, returns, found: &found, ends, with_mod_seq };
+            answer::ascending(cx, answer).await?;
         }
     }
     Ok(Done::new("SEARCH completed"))
@@ -70,7 +65,7 @@ pub(crate) async fn find_or_forget(
     cx: &mut Selected<'_>,
     key: &SearchKey,
     returns: Option<SearchReturn>,
-) -> Result<Found, No> {
+) -> Result<UidSet, No> {
     let (reading, mut progress) = cx.long_work();
     let result = find(&reading, &mut progress, key).await;
     if result.is_err() && returns.is_some_and(|returns| returns.save) {
@@ -84,7 +79,7 @@ pub(crate) async fn find_or_forget(
 pub(crate) fn save(
     cx: &mut Selected<'_>,
     returns: SearchReturn,
-    found: &Found,
+    found: &UidSet,
     (min, max): (Option<Uid>, Option<Uid>),
 ) {
     if !returns.save {
@@ -96,98 +91,13 @@ pub(crate) fn save(
             let min = min.filter(|_| returns.min);
             min.into_iter().chain(max.filter(|_| returns.max)).collect()
         }
-        false => found.uids.clone(),
+        false => found.clone(),
     };
 }
 
-/// The numbers of messages.
-pub(crate) fn seqs(cx: &Selected<'_>, uids: &UidSet) -> SeqSet {
-    cx.mailbox.view.rows(uids).map(|(seq, _)| seq).collect()
-}
-
-/// One message as the command numbers it.
-pub(crate) fn number(cx: &Selected<'_>, numbering: Numbering, uid: Uid) -> Option<u32> {
-    match numbering {
-        Numbering::Uid => Some(uid.get()),
-        Numbering::Seq => cx.mailbox.view.seq_of(uid).map(base::SeqNum::get),
-    }
-}
-
-/// `* SEARCH` in ascending order, written as it goes.
-async fn plain(
-    cx: &mut Selected<'_>,
-    name: &str,
-    numbering: Numbering,
-    found: &Found,
-    with_mod_seq: bool,
-) -> Result<(), No> {
-    cx.out.tail().extend_from_slice(name.as_bytes());
-    for uid in found.uids.iter() {
-        if let Some(number) = number(cx, numbering, uid) {
-            append_number(cx, number);
-            cx.out.flow().await?;
-        }
-    }
-    end_plain(cx, found, with_mod_seq);
-    Ok(())
-}
-
-/// A space and a number.
-pub(crate) fn append_number(cx: &mut Selected<'_>, number: u32) {
-    let tail = cx.out.tail();
-    tail.push(b' ');
-    wire::response::fetch::number(tail, number);
-}
-
-/// The highest mod-sequence if one was asked for, and the line's end (RFC 7162 §3.1.6).
-pub(crate) fn end_plain(cx: &mut Selected<'_>, found: &Found, with_mod_seq: bool) {
-    let tail = cx.out.tail();
-    if with_mod_seq && !found.uids.is_empty() {
-        tail.extend_from_slice(format!(" (MODSEQ {})", found.highest).as_bytes());
-    }
-    tail.extend_from_slice(b"\r\n");
-}
-
-/// What ESEARCH may tell.
-pub(crate) struct Extended<'a> {
-    pub(crate) found: &'a Found,
-    /// First and last, in the order of the result.
-    pub(crate) ends: (Option<Uid>, Option<Uid>),
-    /// ALL as a set.
-    pub(crate) all: Option<String>,
-    pub(crate) with_mod_seq: bool,
-}
-
-/// `* ESEARCH` (RFC 4731 §3.1). With SAVE alone there is nothing to say (RFC 5182 §2.2).
-pub(crate) fn extended(
-    cx: &mut Selected<'_>,
-    numbering: Numbering,
-    returns: SearchReturn,
-    answer: Extended<'_>,
-) {
-    let Extended { found, ends: (min, max), all, with_mod_seq } = answer;
-    if !(returns.min || returns.max || returns.all || returns.count) {
-        return;
-    }
-    let shown = |uid: Option<Uid>, asked: bool| uid.filter(|_| asked);
-    let (min, max) = (shown(min, returns.min), shown(max, returns.max));
-    let mod_seq = match returns.all || returns.count {
-        true => found.highest,
-        // RFC 4731 §3.2: only that of the messages returned.
-        false => {
-            let of = |uid: Uid| cx.mailbox.view.by_uid(uid).map(|row| row.mod_seq);
-            let highest = min.into_iter().chain(max).filter_map(of).max();
-            highest.unwrap_or(ModSeq::ZERO)
-        }
-    };
-    let esearch = Esearch {
-        tag: cx.tag.to_owned(),
-        uid: numbering == Numbering::Uid,
-        min: min.and_then(|uid| number(cx, numbering, uid)),
-        max: max.and_then(|uid| number(cx, numbering, uid)),
-        all: all.filter(|set| !set.is_empty()),
-        count: returns.count.then_some(found.count),
-        mod_seq: (with_mod_seq && !found.uids.is_empty()).then_some(mod_seq),
-    };
-    cx.out.untagged(&Untagged::Esearch(esearch));
+/// Whether `found` is every message, and the client numbers them as the mailbox does: then an answer
+/// about them is the same for everybody.
+pub(crate) fn is_whole(cx: &Selected<'_>, found: &UidSet) -> bool {
+    let view = &cx.mailbox.view;
+    found.len() == u64::from(view.mailbox().len()) && view.ghosts().is_empty()
 }

@@ -4,19 +4,25 @@
 
 use std::sync::Arc;
 
-use account::memo::Order;
-use base::Uid;
+use account::memo::{Answer, Messages, Order, Question};
+use base::{Uid, UidSet};
+use bytes::Bytes;
 use mailbox::Row;
 use mailbox::sort::{By, Criterion, Sorter};
 use message::SortKeys;
 use wire::command::Sort;
+use wire::response::search::spaced;
 use wire::value::{Numbering, SortCriterion, SortKey};
 
-use super::search::{self, Extended};
+use super::search::answer::{self, Extended};
+use super::search::numbers::Numbers;
+use super::search::{self};
 use crate::context::{Reading, Selected};
 use crate::error::{Done, No};
 use crate::progress::Progress;
 
+/// What an answer begins with, once it is worked out: progress is told between responses only.
+const SORT: &[u8] = b"* SORT";
 /// Messages whose summaries are looked up together.
 const BATCH: usize = 512;
 
@@ -24,71 +30,94 @@ const BATCH: usize = 512;
 pub async fn run(cx: &mut Selected<'_>, args: Sort) -> Result<Done, No> {
     let with_mod_seq = search::begin(cx, &args.key);
     let found = search::find_or_forget(cx, &args.key, args.returns).await?;
-    let (reading, mut progress) = cx.long_work();
-    progress.aim(u64::from(found.count));
-    let order = sort(&reading, &mut progress, &found.uids, &args.criteria).await?;
+    let criteria: Vec<Criterion> = args.criteria.iter().map(criterion).collect();
+    let numbering = args.numbering;
     match args.returns.and_then(|returns| search::returns(cx, Some(returns))) {
         None => {
-            cx.out.tail().extend_from_slice(b"* SORT");
-            for uid in order {
-                if let Some(number) = search::number(cx, args.numbering, uid) {
-                    search::append_number(cx, number);
-                    cx.out.flow().await?;
-                }
-            }
-            search::end_plain(cx, &found, with_mod_seq);
+            plain(cx, numbering, &found, criteria).await?;
+            answer::end_plain(cx, &found, with_mod_seq);
         }
         Some(returns) => {
+            let order = order(cx, &found, &criteria).await?;
             // RFC 5267 §3.1: MIN and MAX are the first and the last in sort order.
-            let ends = (order.first().copied(), order.last().copied());
+            let uid = |number: Option<u32>| number.and_then(Uid::new);
+            let within = |uid: &u32| Uid::new(*uid).is_some_and(|uid| found.contains(uid));
+            let first = order.sorter.numbers().find(within);
+            let last = order.sorter.numbers().rev().find(within);
+            let ends = (uid(first), uid(last));
             search::save(cx, returns, &found, ends);
-            let all = returns.all.then(|| in_order(cx, args.numbering, &order));
-            let answer = Extended { found: &found, ends, all, with_mod_seq };
-            search::extended(cx, args.numbering, returns, answer);
+            // RFC 5267 §3.2: a set that keeps its order; ascending runs become ranges.
+            let numbers = Numbers::new(cx.mailbox, numbering, &found);
+            let all = order.sorter.numbers().filter_map(|uid| numbers.get(uid));
+            let answer = Extended { numbering, returns, found: &found, ends, with_mod_seq };
+            answer::extended(cx, answer, all.map(|number| (number, number))).await?;
         }
     }
     Ok(Done::new("SORT completed"))
 }
 
-/// A set that keeps its order (RFC 5267 §3.2): ascending runs become ranges.
-fn in_order(cx: &Selected<'_>, numbering: Numbering, order: &[Uid]) -> String {
-    use std::fmt::Write;
-    let numbers = order.iter().filter_map(|&uid| search::number(cx, numbering, uid));
-    let numbers: Vec<u32> = numbers.collect();
-    let mut text = String::new();
-    for run in numbers.chunk_by(|a, b| a.checked_add(1) == Some(*b)) {
-        let comma = if text.is_empty() { "" } else { "," };
-        let _ = match run {
-            [only] => write!(text, "{comma}{only}"),
-            [first, .., last] => write!(text, "{comma}{first}:{last}"),
-            [] => Ok(()),
-        };
+/// `* SORT` and its numbers. Those of a whole mailbox are kept as they are written.
+async fn plain(
+    cx: &mut Selected<'_>,
+    numbering: Numbering,
+    found: &UidSet,
+    criteria: Vec<Criterion>,
+) -> Result<(), No> {
+    let messages = Messages::of(cx.mailbox.view.mailbox());
+    let is_whole = search::is_whole(cx, found) && found.len() >= KEPT_MIN as u64;
+    let question = Question::Sort(criteria.clone(), numbering == Numbering::Uid);
+    let key = ((cx.live.id(), cx.mailbox.id), question);
+    let answers = &cx.shared.accounts.memo().answers;
+    if is_whole && let Some(kept) = answers.get(&key).filter(|kept| kept.messages == messages) {
+        return put(cx, kept.text).await;
     }
-    text
+    let order = order(cx, found, &criteria).await?;
+    let numbers = Numbers::new(cx.mailbox, numbering, found);
+    let sorted = order.sorter.numbers().filter_map(|uid| numbers.get(uid));
+    // A space and up to ten digits each.
+    if !is_whole || 11 * found.len() > answers.value_bytes_max() as u64 {
+        cx.out.tail().extend_from_slice(SORT);
+        return answer::write(cx, sorted).await;
+    }
+    let mut text = Vec::new();
+    sorted.for_each(|number| spaced(&mut text, number));
+    text.shrink_to_fit();
+    let kept = Answer { messages, text: text.into() };
+    answers.put(key, kept.clone(), kept.text.len());
+    put(cx, kept.text).await
+}
+
+/// An answer as it was written.
+async fn put(cx: &mut Selected<'_>, text: Bytes) -> Result<(), No> {
+    cx.out.tail().extend_from_slice(SORT);
+    cx.out.bytes(text);
+    Ok(cx.out.flow().await?)
 }
 
 /// Fewer messages are sorted on their own.
 const KEPT_MIN: usize = 256;
 
-async fn sort(
-    cx: &Reading<'_>,
-    progress: &mut Progress<'_>,
-    uids: &base::UidSet,
-    criteria: &[SortCriterion],
-) -> Result<Vec<Uid>, No> {
-    let criteria: Vec<Criterion> = criteria.iter().map(criterion).collect();
-    if let Some(order) = whole(cx, progress, uids.len(), &criteria).await? {
-        let all = order.sorter.numbers().filter_map(Uid::new);
-        let picked: Vec<Uid> = all.filter(|&uid| uids.contains(uid)).collect();
+/// An order with all that were found; it may have others too.
+async fn order(
+    cx: &mut Selected<'_>,
+    found: &UidSet,
+    criteria: &[Criterion],
+) -> Result<Arc<Order>, No> {
+    let (cx, progress) = &mut cx.long_work();
+    progress.aim(found.len());
+    if let Some(order) = whole(cx, progress, found.len(), criteria).await? {
         // It may be that of another session, which knew that some of them are gone.
-        if picked.len() as u64 == uids.len() {
-            return Ok(picked);
+        let numbers = Numbers::new(cx.mailbox, Numbering::Uid, found);
+        let count = order.sorter.numbers().filter(|&uid| numbers.get(uid).is_some()).count();
+        if count as u64 == found.len() {
+            return Ok(order);
         }
     }
-    let mut sorter = Sorter::new(criteria);
-    let rows: Vec<Row> = cx.mailbox.view.rows(uids).map(|(_, row)| row).collect();
+    let mut sorter = Sorter::new(criteria.to_vec());
+    let rows: Vec<Row> = cx.mailbox.view.mailbox().rows_in(found).collect();
     add(cx, progress, &mut sorter, &rows).await?;
-    Ok(sorter.finish().into_iter().filter_map(Uid::new).collect())
+    sorter.sort();
+    Ok(Arc::new(Order { sorter, below: Uid::MIN }))
 }
 
 /// An order of all messages that exist, from which those that were found are picked, if that is

@@ -3,50 +3,92 @@
 //! RFC 5256 §3; the response: §4. It is written from a flat tree: a chain of replies may be as long
 //! as the mailbox, and nothing may recurse over it.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use account::memo::Threads;
+use account::memo::{Answer, Messages, Question, Threads};
 use base::UidSet;
+use bytes::Bytes;
 use mailbox::Row;
-use mailbox::thread::{Algorithm, Node, ThreadTree, Threader};
+use mailbox::thread::{Algorithm, ThreadTree, Threader};
 use message::{SortKeys, ThreadKeys};
 use wire::command::Thread;
 use wire::value::{Numbering, ThreadAlgorithm};
 
 use super::search;
+use super::search::numbers::Numbers;
 use crate::context::{Reading, Selected};
 use crate::error::{Done, No};
 use crate::progress::Progress;
 
+/// What an answer begins with, once it is worked out: progress is told between responses only.
+const THREAD: &[u8] = b"* THREAD ";
 /// Messages whose summaries are looked up together.
 const BATCH: usize = 512;
+/// Messages that are written between two looks at how much waits for the client.
+const AT_ONCE: usize = 1024;
 
 /// Runs the command.
 pub async fn run(cx: &mut Selected<'_>, args: Thread) -> Result<Done, No> {
     search::begin(cx, &args.key);
-    let (reading, mut progress) = cx.long_work();
-    let found = search::find::find(&reading, &mut progress, &args.key).await?;
-    progress.aim(u64::from(found.count));
+    let found = search::find_or_forget(cx, &args.key, None).await?;
     let algorithm = match args.algorithm {
         ThreadAlgorithm::OrderedSubject => Algorithm::OrderedSubject,
         ThreadAlgorithm::References => Algorithm::References,
     };
-    let threads = thread(&reading, &mut progress, &found.uids, algorithm).await?;
-    let tree = match args.numbering {
-        Numbering::Uid => Cow::Borrowed(&threads.tree),
-        Numbering::Seq => Cow::Owned(by_number(cx, &threads)),
-    };
-    cx.out.tail().extend_from_slice(b"* THREAD");
-    if !tree.nodes.is_empty() {
-        cx.out.tail().push(b' ');
-    }
-    let mut writer = Writer::new(&tree);
-    while writer.step(cx.out.tail()) {
-        cx.out.flow().await?;
+    match found.is_empty() {
+        true => cx.out.tail().extend_from_slice(b"* THREAD"),
+        false => answer(cx, args.numbering, &found, algorithm).await?,
     }
     cx.out.tail().extend_from_slice(b"\r\n");
     Ok(Done::new("THREAD completed"))
+}
+
+/// The threads. Those of a whole mailbox are kept as they are written.
+async fn answer(
+    cx: &mut Selected<'_>,
+    numbering: Numbering,
+    found: &UidSet,
+    algorithm: Algorithm,
+) -> Result<(), No> {
+    let messages = Messages::of(cx.mailbox.view.mailbox());
+    let is_whole = search::is_whole(cx, found) && found.len() >= KEPT_MIN as u64;
+    let question = Question::Thread(algorithm, numbering == Numbering::Uid);
+    let key = ((cx.live.id(), cx.mailbox.id), question);
+    let answers = &cx.shared.accounts.memo().answers;
+    if is_whole && let Some(kept) = answers.get(&key).filter(|kept| kept.messages == messages) {
+        return put(cx, kept.text).await;
+    }
+    let threads = {
+        let (reading, mut progress) = cx.long_work();
+        progress.aim(found.len());
+        thread(&reading, &mut progress, found, algorithm).await?
+    };
+    let numbers = Numbers::new(cx.mailbox, numbering, found);
+    let mut writer = Writer::new(&threads.tree, &numbers);
+    // A number has up to ten digits; a space or two parentheses.
+    if is_whole && 12 * threads.tree.nodes.len() <= answers.value_bytes_max() {
+        let mut text = Vec::new();
+        while writer.step(&mut text) {}
+        text.shrink_to_fit();
+        let kept = Answer { messages, text: text.into() };
+        answers.put(key, kept.clone(), kept.text.len());
+        return put(cx, kept.text).await;
+    }
+    cx.out.tail().extend_from_slice(THREAD);
+    loop {
+        let tail = cx.out.tail();
+        if (0..AT_ONCE).any(|_| !writer.step(tail)) {
+            return Ok(());
+        }
+        cx.out.flow().await?;
+    }
+}
+
+/// An answer as it was written.
+async fn put(cx: &mut Selected<'_>, text: Bytes) -> Result<(), No> {
+    cx.out.tail().extend_from_slice(THREAD);
+    cx.out.bytes(text);
+    Ok(cx.out.flow().await?)
 }
 
 /// Fewer messages are not worth keeping their threads.
@@ -66,7 +108,7 @@ async fn thread(
     }
     let mut threader = Threader::new(algorithm);
     let mut batch = Vec::with_capacity(BATCH);
-    for (_, row) in cx.mailbox.view.rows(uids) {
+    for row in cx.mailbox.view.mailbox().rows_in(uids) {
         batch.push(row);
         if batch.len() == BATCH {
             push(cx, &mut threader, &batch).await;
@@ -100,20 +142,11 @@ async fn push(cx: &Reading<'_>, threader: &mut Threader, rows: &[Row]) {
     }
 }
 
-/// The same threads, numbered as the client numbers the messages.
-fn by_number(cx: &Selected<'_>, threads: &Threads) -> ThreadTree {
-    let rows = cx.mailbox.view.rows(&threads.uids);
-    let (uids, seqs): (Vec<u32>, Vec<u32>) =
-        rows.map(|(seq, row)| (row.uid.get(), seq.get())).unzip();
-    let seq = |uid: u32| uids.binary_search(&uid).ok().map(|at| seqs[at]);
-    let nodes = threads.tree.nodes.iter();
-    let nodes = nodes.map(|node| Node { number: node.number.and_then(seq), ..*node }).collect();
-    ThreadTree { nodes }
-}
-
 /// Writes thread-lists (RFC 5256 §5): `(2)(3 6 (4 23)(44 7 96))`, a hidden parent as `((1)(2))`.
 struct Writer<'a> {
     tree: &'a ThreadTree,
+    /// What messages are answered as.
+    numbers: &'a Numbers,
     counts: Vec<u32>,
     next: usize,
     /// For each node above the next one: whether a parenthesis was opened for it.
@@ -124,9 +157,10 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(tree: &'a ThreadTree) -> Self {
+    fn new(tree: &'a ThreadTree, numbers: &'a Numbers) -> Self {
         Self {
             tree,
+            numbers,
             counts: tree.child_counts(),
             next: 0,
             open: Vec::new(),
@@ -157,7 +191,7 @@ impl<'a> Writer<'a> {
         } else {
             out.push(b' ');
         }
-        if let Some(number) = node.number {
+        if let Some(number) = node.number.and_then(|uid| self.numbers.get(uid)) {
             wire::response::fetch::number(out, number);
         }
         self.after_number = node.number.is_some();
@@ -171,6 +205,7 @@ impl<'a> Writer<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mailbox::thread::Node;
 
     /// `1 >2 >>3 -`: depth by `>`, `-` for a hidden parent.
     fn write(tree: &str) -> String {
@@ -179,7 +214,8 @@ mod tests {
             number: text.trim_start_matches('>').parse().ok(),
         };
         let tree = ThreadTree { nodes: tree.split_whitespace().map(node).collect() };
-        let (mut writer, mut out) = (Writer::new(&tree), Vec::new());
+        let numbers = Numbers::Runs(vec![(1, 100, 1)]);
+        let (mut writer, mut out) = (Writer::new(&tree, &numbers), Vec::new());
         let mut text = String::new();
         // The output may be taken away between any two steps.
         while writer.step(&mut out) {

@@ -27,24 +27,37 @@ pub struct Esearch {
 }
 
 pub(super) fn print(esearch: &Esearch, out: &mut Vec<u8>) {
-    // A tag has no character that quotes do not hold.
-    push(out, format_args!("ESEARCH (TAG \"{}\")", esearch.tag));
-    if esearch.uid {
-        out.extend_from_slice(b" UID");
-    }
-    if let Some(min) = esearch.min {
-        push(out, format_args!(" MIN {min}"));
-    }
-    if let Some(max) = esearch.max {
-        push(out, format_args!(" MAX {max}"));
-    }
+    esearch.print_before_all(out);
     if let Some(all) = &esearch.all {
         push(out, format_args!(" ALL {all}"));
     }
-    if let Some(count) = esearch.count {
-        push(out, format_args!(" COUNT {count}"));
+    esearch.print_after_all(out);
+}
+
+impl Esearch {
+    /// Appends what comes before ALL, which may be too long to be held: ` ALL ` and its set follow,
+    /// then [`Esearch::print_after_all`].
+    pub fn print_before_all(&self, out: &mut Vec<u8>) {
+        // A tag has no character that quotes do not hold.
+        push(out, format_args!("ESEARCH (TAG \"{}\")", self.tag));
+        if self.uid {
+            out.extend_from_slice(b" UID");
+        }
+        if let Some(min) = self.min {
+            push(out, format_args!(" MIN {min}"));
+        }
+        if let Some(max) = self.max {
+            push(out, format_args!(" MAX {max}"));
+        }
     }
-    if let Some(mod_seq) = esearch.mod_seq {
-        push(out, format_args!(" MODSEQ {mod_seq}"));
+
+    /// Appends what comes behind ALL.
+    pub fn print_after_all(&self, out: &mut Vec<u8>) {
+        if let Some(count) = self.count {
+            push(out, format_args!(" COUNT {count}"));
+        }
+        if let Some(mod_seq) = self.mod_seq {
+            push(out, format_args!(" MODSEQ {mod_seq}"));
+        }
     }
 }

@@ -9,7 +9,7 @@ mod esearch;
 pub mod fetch;
 mod list;
 mod namespace;
-mod search;
+pub mod search;
 mod status;
 mod thread;
 

@@ -26,13 +26,13 @@ pub(super) async fn answers(
     cx: &Reading<'_>,
     progress: &mut Progress<'_>,
     plan: &Plan,
-    undecided: impl Fn() -> usize,
+    undecided: u64,
 ) -> Result<Vec<Option<UidSet>>, No> {
     let mut answers = Vec::with_capacity(plan.contents().len());
     for content in plan.contents() {
         answers.push(match content {
             Content::Header { field, text } => {
-                let column = column(cx, progress, field, &undecided).await?;
+                let column = column(cx, progress, field, undecided).await?;
                 column.map(|column| column.matches(&Needle::new(text)))
             }
             Content::Body(_) | Content::Text(_) => None,
@@ -46,7 +46,7 @@ async fn column(
     cx: &Reading<'_>,
     progress: &mut Progress<'_>,
     field: &str,
-    undecided: impl Fn() -> usize,
+    undecided: u64,
 ) -> Result<Option<Arc<Column>>, No> {
     let fields = &cx.shared.accounts.memo().fields;
     let key = ((cx.live.id(), cx.mailbox.id), field.to_ascii_lowercase());
@@ -67,7 +67,7 @@ async fn column(
     if missing == 0 && kept.column.is_some() {
         return Ok(kept.column);
     }
-    if total <= MESSAGES_MIN || missing > 2 * undecided() as u64 {
+    if total <= MESSAGES_MIN || missing > 2 * undecided {
         return Ok(None);
     }
     let mut column = kept.column.map_or_else(Column::default, Arc::unwrap_or_clone);

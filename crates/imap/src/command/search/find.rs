@@ -1,8 +1,8 @@
 //! Finding messages: columns first, then sent dates in batches, then text message by message.
 
-use base::{ModSeq, Uid, UidSet};
+use base::UidSet;
 use mailbox::Row;
-use mailbox::search::{Facts, Plan, Verdict};
+use mailbox::search::{Plan, Split, Verdict};
 use wire::value::SearchKey;
 
 use super::resolve;
@@ -17,87 +17,107 @@ const BATCH: usize = 256;
 /// Rows after which others may run: the longest program takes milliseconds for so many.
 const ROWS_IN_A_ROW: usize = 256;
 
-/// What a search found.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    /// Which.
-    pub(crate) uids: UidSet,
-    /// How many.
-    pub(crate) count: u32,
-    /// The highest mod-sequence among them.
-    pub(crate) highest: ModSeq,
-}
-
-impl Found {
-    fn add(&mut self, row: &Row) {
-        self.uids.insert(row.uid);
-        self.count += 1;
-        self.highest = self.highest.max(row.mod_seq);
-    }
-}
-
 /// Finds the messages that match, among those the client numbers and that still exist.
 pub(crate) async fn find(
     cx: &Reading<'_>,
     progress: &mut Progress<'_>,
     key: &SearchKey,
-) -> Result<Found, No> {
+) -> Result<UidSet, No> {
     let view = &cx.mailbox.view;
     let key = resolve::resolve(cx.mailbox, key);
     let plan = Plan::new(key, view.mailbox().keywords(), cx.now());
-    let mut found = Found::default();
     if plan.is_nothing() {
-        return Ok(found);
+        return Ok(UidSet::new());
     }
-    let mut within = plan.candidates(&[]).unwrap_or_else(|| UidSet::range(Uid::MIN, Uid::MAX));
-    if let Some((with, without)) = plan.flags() {
-        within = within.intersection(&view.mailbox().uids_by_flags(with, without));
+    let mailbox = view.mailbox();
+    let mut within = mailbox.uids_between(0, mailbox.rank(view.announced()));
+    if let Some(candidates) = plan.candidates(&[]) {
+        within = within.intersection(&candidates);
     }
-    let count = || {
-        let is_open = |row: &Row| {
-            let facts = Facts { row, marks: view, sent: None, content: &[] };
-            !matches!(plan.verdict(&facts), Verdict::Yes | Verdict::No)
-        };
-        view.mailbox().rows_in(&within).filter(is_open).count()
-    };
-    let mut undecided = Vec::with_capacity(BATCH);
+    if plan.is_everything() {
+        return Ok(within);
+    }
     let mut scan = text::Scanner::new(&plan, &cx.shared.limits);
-    scan.look_up(cx, progress, count).await?;
-    if within.len().min(u64::from(view.exists())) >= BATCH as u64 {
-        // So many are worth asking the index for those that need not be looked at.
-        if let Some(narrower) = scan.narrow(cx).await {
-            within = within.intersection(&narrower);
+    let columns = split(cx, progress, &plan, &scan, &within).await?;
+    let (mut found, mut open) = (columns.yes, columns.open);
+    if !open.is_empty() && scan.look_up(cx, progress, open.len()).await? {
+        let fields = split(cx, progress, &plan, &scan, &open).await?;
+        (found, open) = (found.union(&fields.yes), fields.open);
+    }
+    // So many are worth asking the index for those that need not be looked at.
+    if open.len() >= BATCH as u64 && scan.narrow(cx).await {
+        let indexed = split(cx, progress, &plan, &scan, &open).await?;
+        (found, open) = (found.union(&indexed.yes), indexed.open);
+    }
+    progress.aim(open.len());
+    if !open.is_empty() {
+        found = found.union(&read(cx, progress, &plan, scan, &open).await?);
+    }
+    Ok(found)
+}
+
+/// Asks all that is known without reading, key by key, so many messages at once that others need not
+/// wait.
+async fn split(
+    cx: &Reading<'_>,
+    progress: &mut Progress<'_>,
+    plan: &Plan,
+    scan: &text::Scanner<'_>,
+    within: &UidSet,
+) -> Result<Split, No> {
+    let (view, mailbox) = (&cx.mailbox.view, cx.mailbox.view.mailbox());
+    let mut all = Split::default();
+    let (mut at, end) = match (within.first(), within.last()) {
+        (Some(first), Some(last)) => (mailbox.rank(first), mailbox.rank(last) + 1),
+        _ => (0, 0),
+    };
+    while at < end {
+        let next = end.min(at.saturating_add(plan.messages_at_once()));
+        let here = mailbox.uids_between(at, next).intersection(within);
+        let split = plan.split(view, scan.looked_up(), &here);
+        let add = |all: &mut UidSet, some: &UidSet| {
+            some.ranges().iter().for_each(|&(first, last)| all.insert_range(first, last));
+        };
+        add(&mut all.yes, &split.yes);
+        add(&mut all.open, &split.open);
+        at = next;
+        if at < end {
+            progress.tell().await?;
+            yield_now().await;
         }
     }
-    progress.aim(within.len().min(u64::from(view.exists())));
-    for (at, (_, row)) in view.rows(&within).enumerate() {
+    Ok(all)
+}
+
+/// Decides the messages of `open` one by one, and reads those that nothing else decides.
+async fn read(
+    cx: &Reading<'_>,
+    progress: &mut Progress<'_>,
+    plan: &Plan,
+    mut scan: text::Scanner<'_>,
+    open: &UidSet,
+) -> Result<UidSet, No> {
+    let mut found = UidSet::new();
+    let mut undecided = Vec::with_capacity(BATCH);
+    for (at, row) in cx.mailbox.view.mailbox().rows_in(open).enumerate() {
         if at % ROWS_IN_A_ROW == ROWS_IN_A_ROW - 1 {
             progress.tell().await?;
             yield_now().await;
         }
-        let facts = Facts { row: &row, marks: view, sent: None, content: &[] };
-        match plan.verdict(&facts) {
+        match scan.verdict(cx, &row, None) {
             Verdict::No => progress.add(1),
-            _ if view.is_ghost(row.uid) => progress.add(1),
             Verdict::Yes => {
                 progress.add(1);
-                found.add(&row);
+                found.insert(row.uid);
             }
-            _ => match scan.verdict(cx, &row, None) {
-                Verdict::No => progress.add(1),
-                Verdict::Yes => {
-                    progress.add(1);
-                    found.add(&row);
-                }
-                _ => undecided.push(row),
-            },
+            _ => undecided.push(row),
         }
         if undecided.len() == BATCH {
-            decide(cx, progress, &plan, (&mut scan, &mut found), &undecided).await?;
+            decide(cx, progress, plan, (&mut scan, &mut found), &undecided).await?;
             undecided.clear();
         }
     }
-    decide(cx, progress, &plan, (&mut scan, &mut found), &undecided).await?;
+    decide(cx, progress, plan, (&mut scan, &mut found), &undecided).await?;
     Ok(found)
 }
 
@@ -107,7 +127,7 @@ async fn decide(
     cx: &Reading<'_>,
     progress: &mut Progress<'_>,
     plan: &Plan,
-    (scan, found): (&mut text::Scanner<'_>, &mut Found),
+    (scan, found): (&mut text::Scanner<'_>, &mut UidSet),
     rows: &[Row],
 ) -> Result<(), No> {
     let summaries = if plan.asks_sent() { cx.live.summaries(rows).await } else { Vec::new() };
@@ -117,11 +137,11 @@ async fn decide(
         let date = summary.and_then(|summary| summary.sort_keys().date);
         let sent = plan.asks_sent().then(|| date.map(base::DateTime::date));
         match scan.verdict(cx, &row, sent) {
-            Verdict::Yes => found.add(&row),
+            Verdict::Yes => found.insert(row.uid),
             Verdict::No | Verdict::NeedsSent => {}
             Verdict::NeedsContent => candidates.push(Candidate { row, sent }),
         }
     }
     progress.add(rows.len() - candidates.len());
-    scan.scan(cx, progress, &candidates, |row| found.add(row)).await
+    scan.scan(cx, progress, &candidates, |row| found.insert(row.uid)).await
 }

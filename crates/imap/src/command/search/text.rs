@@ -4,7 +4,7 @@ use base::{Date, Limits, UidSet};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use mailbox::Row;
-use mailbox::search::{Content, Facts, Plan, Verdict};
+use mailbox::search::{Content, Facts, Plan, Texts, Verdict};
 use message::search::{Needle, Scan, Want};
 use storage::Error;
 
@@ -46,20 +46,24 @@ impl<'a> Scanner<'a> {
     }
 
     /// Looks up header keys for the whole mailbox where that is worth while; `undecided` is how many
-    /// messages depend on their text.
+    /// messages depend on their text. Returns whether any was.
     pub(super) async fn look_up(
         &mut self,
         cx: &Reading<'_>,
         progress: &mut Progress<'_>,
-        undecided: impl Fn() -> usize,
-    ) -> Result<(), No> {
+        undecided: u64,
+    ) -> Result<bool, No> {
         self.columns = column::answers(cx, progress, self.plan, undecided).await?;
-        Ok(())
+        Ok(self.columns.iter().any(Option::is_some))
     }
 
-    /// Asks the text index, if there is one and something that it may know: the messages outside
-    /// of which nothing can match.
-    pub(super) async fn narrow(&mut self, cx: &Reading<'_>) -> Option<UidSet> {
+    /// What was looked up, and what the index knows.
+    pub(super) fn looked_up(&self) -> Texts<'_> {
+        Texts { has: &self.columns, may: &self.candidates }
+    }
+
+    /// Asks the text index, if there is one and something that it may know. Returns whether it does.
+    pub(super) async fn narrow(&mut self, cx: &Reading<'_>) -> bool {
         let is_open = |nth: usize| self.columns.get(nth).is_none_or(Option::is_none);
         if let Some(index) = &cx.shared.index
             && (0..self.wants.len()).any(is_open)
@@ -67,13 +71,7 @@ impl<'a> Scanner<'a> {
             let mailbox = (cx.mailbox.id, cx.mailbox.view.mailbox());
             self.candidates = index.candidates(cx.live.id(), mailbox, &self.wants).await;
         }
-        let contents: Vec<Option<UidSet>> = (0..self.wants.len())
-            .map(|nth| {
-                let exact = self.columns.get(nth).cloned().flatten();
-                exact.or_else(|| self.candidates.get(nth).cloned().flatten())
-            })
-            .collect();
-        self.plan.candidates(&contents)
+        self.candidates.iter().any(Option::is_some)
     }
 
     /// What is known of a message without reading it.
