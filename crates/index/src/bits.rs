@@ -65,31 +65,33 @@ pub(crate) fn rice_bits(value: u32, k: u32) -> u64 {
 }
 
 /// Reads what a [`Writer`] wrote; `None` at the end, and for what nobody wrote.
-pub(crate) struct Reader<'a> {
-    bytes: &'a [u8],
+pub(crate) struct Reader<B> {
+    bytes: B,
     at: usize,
     /// The next bits, highest first, and how many of them count.
     rest: u64,
     held: u32,
 }
 
-impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, rest: 0, held: 0 }
+impl<B: AsRef<[u8]>> Reader<B> {
+    /// Reads from an offset on.
+    pub(crate) fn new(bytes: B, at: usize) -> Self {
+        Self { bytes, at, rest: 0, held: 0 }
     }
 
     /// Holds 56 bits at least, unless the end is near.
     fn fill(&mut self) {
-        if let Some(next) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
+        let bytes = self.bytes.as_ref();
+        if let Some(next) = bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
             // What does not count yet is the same again the next time.
             self.rest |= u64::from_be_bytes(*next) >> self.held;
-            let bytes = (63 - self.held) / 8;
-            self.at += bytes as usize;
-            self.held += bytes * 8;
+            let more = (63 - self.held) / 8;
+            self.at += more as usize;
+            self.held += more * 8;
             return;
         }
         while self.held < 56 {
-            let Some(&byte) = self.bytes.get(self.at) else { return };
+            let Some(&byte) = bytes.get(self.at) else { return };
             self.rest |= u64::from(byte) << (56 - self.held);
             self.at += 1;
             self.held += 8;
@@ -174,7 +176,7 @@ mod tests {
             }
             let bytes = writer.finish();
             prop_assert_eq!(bytes.len() as u64, bits.div_ceil(8));
-            let mut reader = Reader::new(&bytes);
+            let mut reader = Reader::new(&bytes, 0);
             for (value, k) in numbers {
                 prop_assert_eq!(reader.gamma(), Some(value));
                 prop_assert_eq!(reader.rice(k), Some(value));
@@ -184,7 +186,7 @@ mod tests {
 
         #[test]
         fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..40), k in 0u32..32) {
-            let mut reader = Reader::new(&bytes);
+            let mut reader = Reader::new(&bytes, 0);
             while reader.rice(k).is_some() && reader.gamma().is_some() {}
         }
     }

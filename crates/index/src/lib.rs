@@ -14,10 +14,12 @@
 
 mod bits;
 mod build;
+mod encode;
 mod gram;
 mod ids;
 mod library;
 mod mark;
+mod merge;
 mod places;
 mod query;
 mod segment;

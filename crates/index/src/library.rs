@@ -17,6 +17,8 @@ use crate::shelf::{Catalogue, Segment, Shelf};
 /// used last stays whatever it takes: about 30 bytes a message.
 const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Segments that are merged while they are asked are asked again, so many times in all.
+const ATTEMPTS: usize = 3;
 /// Questions of one search that are narrowed: an answer takes a bit a message, and what is read for
 /// it up to 100 KiB of each segment.
 const QUESTIONS_MAX: usize = 32;
@@ -99,18 +101,35 @@ impl Library {
             return nothing();
         }
         let shelf = self.shelf(account);
-        let catalogue = match shelf.catalogue(&*self.storage, self.fingerprint).await {
-            Ok(catalogue) => catalogue,
-            Err(error) => {
-                tracing::warn!(%account, %error, "the text index cannot be read");
-                return nothing();
+        for attempt in 0..ATTEMPTS {
+            let catalogue = match shelf.catalogue(&*self.storage, self.fingerprint).await {
+                Ok(catalogue) => catalogue,
+                Err(error) => {
+                    tracing::warn!(%account, %error, "the text index cannot be read");
+                    return nothing();
+                }
+            };
+            let (bits, is_stale) = self.ask_all(&shelf, &catalogue, &queries).await;
+            if !is_stale || attempt + 1 == ATTEMPTS {
+                return Answers { catalogue, bits };
             }
-        };
-        let words = catalogue.words();
+        }
+        nothing()
+    }
+
+    /// The answers, and whether a segment was merged with others in the meantime.
+    async fn ask_all(
+        &self,
+        shelf: &Shelf,
+        catalogue: &Catalogue,
+        queries: &[Query],
+    ) -> (Vec<Option<Bits>>, bool) {
+        let (account, words) = (shelf.account, catalogue.words());
         let mut bits: Vec<Option<Bits>> =
             queries.iter().map(|query| query.narrows().then(|| vec![u64::MAX; words])).collect();
-        let ask = |segment| self.ask_segment(account, segment, &queries);
+        let ask = |segment| self.ask_segment(account, segment, queries);
         let answers = join_all(catalogue.segments.iter().map(|segment| ask(segment))).await;
+        let mut is_stale = false;
         for (segment, answers) in catalogue.segments.iter().zip(answers) {
             match answers {
                 Ok(Some(answers)) => {
@@ -121,11 +140,11 @@ impl Library {
                         }
                     }
                 }
-                Ok(None) => self.drop_segment(&shelf, segment).await,
+                Ok(None) => is_stale |= !self.drop_segment(shelf, segment).await,
                 Err(error) => tracing::warn!(%account, %error, "the text index cannot be read"),
             }
         }
-        Answers { catalogue, bits }
+        (bits, is_stale)
     }
 
     /// `None`: the segment is damaged, or was merged with others in the meantime.
@@ -153,13 +172,14 @@ impl Library {
         Ok(queries.iter().map(answer).collect())
     }
 
-    pub(crate) async fn drop_segment(&self, shelf: &Shelf, segment: &Segment) {
+    /// Drops a segment that cannot be used. False: it was gone already.
+    pub(crate) async fn drop_segment(&self, shelf: &Shelf, segment: &Segment) -> bool {
         let catalogue = shelf.catalogue(&*self.storage, self.fingerprint).await;
         let is_there = |catalogue: Arc<Catalogue>| {
             catalogue.segments.iter().any(|other| other.name == segment.name)
         };
         if !catalogue.is_ok_and(is_there) {
-            return;
+            return false;
         }
         let (account, name) = (shelf.account, segment.name.clone());
         tracing::warn!(%account, name, "part of the text index is damaged; removed");
@@ -168,6 +188,7 @@ impl Library {
         if let Err(error) = self.storage.cache_remove(account, &name).await {
             tracing::warn!(%account, name, %error, "cannot be removed");
         }
+        true
     }
 }
 

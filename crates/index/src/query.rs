@@ -3,13 +3,16 @@
 use message::search::Want;
 
 use crate::gram::{Class, grams};
-use crate::segment::{Head, List};
+use crate::segment::Head;
 
 /// Grams of a pattern that are looked up; more hardly narrow further.
 const GRAMS_MAX: usize = 20;
 /// Blocks that are read for the grams which begin with one or two bytes. A pattern with more is not
 /// narrowed: its messages are scanned. So it is for nearly every single ASCII character.
 const SPAN_BLOCKS_MAX: usize = 48;
+
+/// So few candidates are quicker scanned than narrowed further.
+const FEW: u32 = 2;
 
 /// Documents as bits.
 pub(crate) type Bits = Vec<u64>;
@@ -82,7 +85,7 @@ impl Query {
         let mut answer = vec![0; words];
         for clause in &self.clauses {
             let mut all: Option<Bits> = None;
-            for &span in &clause.spans {
+            for span in clause.shortest_first(head) {
                 let found = look_up(head, span, &block)?;
                 // What says nothing leaves all as they are.
                 let Some(found) = found else { continue };
@@ -90,7 +93,7 @@ impl Query {
                     None => all = Some(found),
                     Some(all) => all.iter_mut().zip(&found).for_each(|(all, found)| *all &= found),
                 }
-                if all.as_ref().is_some_and(|all| all.iter().all(|&word| word == 0)) {
+                if all.as_ref().is_some_and(|all| count(all) <= FEW) {
                     break;
                 }
             }
@@ -105,7 +108,24 @@ impl Query {
     }
 }
 
+fn count(bits: &Bits) -> u32 {
+    bits.iter().map(|word| word.count_ones()).sum()
+}
+
 impl Clause {
+    /// Long lists are long to read, and exclude least.
+    fn shortest_first(&self, head: &Head) -> Vec<Span> {
+        let bytes = |&(first, last): &Span| {
+            head.blocks_of(first, last)
+                .map(|block| head.place(block))
+                .map(|at| at.end - at.start)
+                .sum::<u64>()
+        };
+        let mut spans = self.spans.clone();
+        spans.sort_by_cached_key(bytes);
+        spans
+    }
+
     fn all(&self) -> impl Iterator<Item = Span> + '_ {
         self.spans.iter().copied().chain([self.always])
     }
@@ -146,22 +166,18 @@ fn look_up<'b>(
     let mut found = vec![0u64; head.documents.div_ceil(64) as usize];
     for at in range {
         let mut entries = head.entries(at, block(at)?)?;
-        while let Some(entry) = entries.next() {
-            let (key, list) = entry?;
+        while let Some((key, count)) = entries.next().ok()? {
             if key > last {
                 break;
             }
             if key < first {
                 continue;
             }
-            match list {
-                List::Everywhere => return Some(None),
-                List::These(docs) => {
-                    for &doc in docs {
-                        found[(doc / 64) as usize] |= 1 << (doc % 64);
-                    }
-                }
+            if count == 0 {
+                return Some(None);
             }
+            let set = |doc: u32| found[(doc / 64) as usize] |= 1 << (doc % 64);
+            entries.documents(set).ok()?;
         }
     }
     Some(Some(found))

@@ -1,10 +1,10 @@
 //! The segments of one account.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::{AccountId, EmailId, MailboxId};
-use bytes::Bytes;
 use mailbox::Mailbox;
 use storage::{Error, Storage};
 
@@ -200,26 +200,20 @@ impl Shelf {
 }
 
 /// Reads a segment's head; `None` if there is none to be used.
-async fn read(
+pub(crate) async fn read(
     storage: &dyn Storage,
     account: AccountId,
     name: &str,
     fingerprint: u32,
 ) -> Result<Option<New>, Error> {
-    let part = async |end: u64| -> Result<Option<Bytes>, Error> {
-        let range = 0..end;
-        let parts = storage.cache_read(account, name, vec![range]).await?;
-        Ok(parts.and_then(|mut parts| parts.pop()))
-    };
-    let Some(bytes) = part(FIXED_BYTES as u64).await? else { return Ok(None) };
-    let Some(fixed) = Fixed::decode(&bytes, fingerprint) else { return Ok(None) };
-    let Some(bytes) = part(fixed.head_bytes()).await? else { return Ok(None) };
-    let Some((head, ids)) = Head::decode(fixed, &bytes) else { return Ok(None) };
-    Ok(Some(New { name: name.to_owned(), head, ids }))
-}
-
-/// A segment just made.
-pub(crate) fn opened(name: String, bytes: &[u8], fingerprint: u32) -> Option<New> {
-    let (head, ids) = Head::decode(Fixed::decode(bytes, fingerprint)?, bytes)?;
-    Some(New { name, head, ids })
+    let parts = async |ranges: Vec<Range<u64>>| storage.cache_read(account, name, ranges).await;
+    let fixed = parts(std::iter::once(0..FIXED_BYTES as u64).collect()).await?;
+    let fixed = fixed.and_then(|parts| Fixed::decode(parts.first()?, fingerprint));
+    let Some(fixed) = fixed else { return Ok(None) };
+    let read = parts(vec![fixed.ids(), fixed.table()]).await?;
+    let head = read.and_then(|parts| match &parts[..] {
+        [ids, table] => Head::decode(fixed, ids, table),
+        _ => None,
+    });
+    Ok(head.map(|(head, ids)| New { name: name.to_owned(), head, ids }))
 }

@@ -2,23 +2,22 @@
 //! those of expunged messages shrink.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use base::{AccountId, EmailId, ModSeq};
 use mailbox::{Account, Position};
 use storage::{Error, Task};
 
 use crate::Library;
-use crate::build::{Builder, Whole, merge};
+use crate::build::Builder;
 use crate::gram::{Document, Extractor};
 use crate::mark;
-use crate::segment::Head;
-use crate::shelf::{Catalogue, Shelf, opened};
+use crate::merge::{Merge, Merged};
+use crate::segment::{DOCUMENTS_MAX, Head};
+use crate::shelf::{Catalogue, Shelf, read};
 
 /// So many segments of about one size become one.
 const MERGED_AT_ONCE: usize = 4;
-/// Segments are merged up to so many documents, and so many bytes: what a merge holds in memory.
-const MERGED_DOCUMENTS_MAX: u32 = 32 * 1024;
-const MERGED_BYTES_MAX: u64 = 24 * 1024 * 1024;
 /// Messages that are read between two looks at the time.
 const STEP_MESSAGES: usize = 16;
 
@@ -105,8 +104,8 @@ impl Library {
                 }
                 return Ok(progress);
             };
-            self.merge(&shelf, &catalogue, &chosen, &used).await?;
-            if !pause(progress).await {
+            let what = (&*catalogue, &chosen[..], &used[..]);
+            if !self.merge(&shelf, what, &mut progress, pause).await? || !pause(progress).await {
                 return Ok(progress);
             }
         }
@@ -237,50 +236,45 @@ impl Library {
         let catalogue = shelf.catalogue(&*self.storage, self.fingerprint).await?;
         let name = catalogue.next_name();
         let bytes = builder.finish(self.fingerprint);
-        self.storage.cache_write(shelf.account, &name, bytes.clone()).await?;
-        let new = opened(name, &bytes, self.fingerprint);
+        self.storage.cache_write(shelf.account, &name, bytes).await?;
+        let new = read(&*self.storage, shelf.account, &name, self.fingerprint).await?;
         shelf.change(&[], new.into_iter().collect()).await;
         Ok(())
     }
 
+    /// False: it was told to end.
     async fn merge(
         &self,
         shelf: &Shelf,
-        catalogue: &Catalogue,
-        chosen: &[usize],
-        used: &[u64],
-    ) -> Result<(), Error> {
-        let segments: Vec<_> = chosen.iter().map(|&nth| &catalogue.segments[nth]).collect();
-        let mut wholes = Vec::new();
-        for segment in &segments {
-            let range = 0..segment.head.file_bytes();
-            let read = self.storage.cache_read(shelf.account, &segment.name, vec![range]).await?;
-            let bytes = read.and_then(|mut parts| parts.pop());
-            match bytes.and_then(|bytes| Whole::decode(bytes, self.fingerprint)) {
-                Some(whole) => wholes.push(whole),
-                None => {
-                    self.drop_segment(shelf, segment).await;
-                    return Ok(());
-                }
-            }
-        }
-        let keeps = |nth: usize, doc: u32| {
-            segments.get(nth).is_some_and(|segment| is_set(used, segment.base + doc))
-        };
-        let merged = merge(&wholes, self.fingerprint, keeps);
-        drop(wholes);
+        (catalogue, chosen, used): (&Catalogue, &[usize], &[u64]),
+        progress: &mut Progress,
+        pause: &mut Pause<'_>,
+    ) -> Result<bool, Error> {
+        let segments: Vec<_> =
+            chosen.iter().map(|&nth| Arc::clone(&catalogue.segments[nth])).collect();
+        let names: Vec<String> = segments.iter().map(|segment| segment.name.clone()).collect();
+        let place = (&*self.storage, shelf.account, self.fingerprint);
+        let merge = Merge::new(place, segments, catalogue.ids.entries(), |doc| is_set(used, doc));
         let name = catalogue.next_name();
         let mut new = None;
-        if let Some(bytes) = merged {
-            self.storage.cache_write(shelf.account, &name, bytes.clone()).await?;
-            new = opened(name, &bytes, self.fingerprint);
+        if !merge.documents.is_empty() {
+            match merge.run(&name, progress, pause).await? {
+                Merged::Done => {
+                    new = read(&*self.storage, shelf.account, &name, self.fingerprint).await?
+                }
+                Merged::Damaged(segment) => {
+                    self.drop_segment(shelf, &segment).await;
+                    return Ok(true);
+                }
+                Merged::Ended => return Ok(false),
+            }
         }
-        let names: Vec<String> = segments.iter().map(|segment| segment.name.clone()).collect();
+        drop(merge);
         shelf.change(&names, new.into_iter().collect()).await;
         for name in names {
             self.storage.cache_remove(shelf.account, &name).await?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -322,12 +316,10 @@ fn choose(catalogue: &Catalogue, used: &[u64]) -> Option<Vec<usize>> {
         }
     }
     tiers.into_iter().find_map(|tier| {
-        let (mut documents, mut bytes) = (0, 0);
+        let mut documents = 0;
         let fits = |&&nth: &&usize| {
-            let head = &catalogue.segments[nth].head;
-            documents += head.documents;
-            bytes += head.file_bytes();
-            documents <= MERGED_DOCUMENTS_MAX && bytes <= MERGED_BYTES_MAX
+            documents += catalogue.segments[nth].head.documents;
+            documents <= DOCUMENTS_MAX
         };
         let chosen: Vec<usize> =
             tier.iter().take_while(fits).take(MERGED_AT_ONCE).copied().collect();

@@ -159,3 +159,64 @@ fn what_is_complete_is_marked() {
     .unwrap();
     assert!(!complete(&world, &world.library()));
 }
+
+/// Words that nobody said before, so that an index is as large as it may be.
+fn noise(seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut text = format!("Subject: noise {seed}\r\n\r\n").into_bytes();
+    for at in 0..4000 {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        text.push(if at % 7 == 6 { b' ' } else { b'a' + (state >> 59) as u8 % 26 });
+    }
+    text
+}
+
+#[test]
+fn segments_larger_than_a_piece_are_merged() {
+    let mut world = World::new();
+    let library = world.library();
+    for batch in 0..5u64 {
+        world.append((0..300).map(|n| noise(batch * 300 + n)));
+        world.append([marked(batch, "zyzzyva")]);
+        world.update(&library);
+        let sizes: Vec<_> = world.files().iter().map(|(_, bytes)| bytes.len()).collect();
+        assert!(sizes.iter().all(|&bytes| bytes > 270 * 1024), "{sizes:?}");
+        assert!(sizes.len() < 4, "{sizes:?}");
+    }
+    let said = &world.messages[77].1;
+    let word = std::str::from_utf8(&said[said.len() - 20..]).unwrap();
+    let library = world.library();
+    assert_eq!(world.check(&library, &body("zyzzyva")), (5, 5));
+    let (matching, candidates) = world.check(&library, &body(word));
+    assert!(matching == 1 && candidates <= 2, "{candidates}");
+    assert!(world.check(&library, &body("zyzzyvas")).1 <= 2);
+    let index: usize = world.files().iter().map(|(_, bytes)| bytes.len()).sum();
+    let text: usize = world.messages.iter().map(|(_, message)| message.len()).sum();
+    assert!(index * 100 <= text * 30, "{index} bytes for {text}");
+}
+
+#[test]
+fn a_merge_can_be_ended() {
+    let mut world = World::new();
+    let library = world.library();
+    for batch in 0..4u64 {
+        world.append((0..500).map(|n| noise(batch * 500 + n)));
+        let mut never = |progress: index::Progress| -> storage::Task<'static, bool> {
+            Box::pin(std::future::ready(progress.done < progress.total))
+        };
+        let update = library.update(common::id(), &world.state, 1, &mut never);
+        storage::conformance::block_on(update).unwrap();
+    }
+    assert_eq!(world.files().len(), 4, "told to end before it merges");
+    let mut steps = 0;
+    let mut once = |_| -> storage::Task<'static, bool> {
+        steps += 1;
+        Box::pin(std::future::ready(steps < 2))
+    };
+    let update = library.update(common::id(), &world.state, 1, &mut once);
+    storage::conformance::block_on(update).unwrap();
+    assert_eq!((steps, world.files().len()), (2, 4));
+    world.update(&library);
+    assert_eq!(world.files().len(), 1);
+}

@@ -2,13 +2,14 @@
 
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use storage::Error;
-use storage::disk::Open;
+use storage::disk::{File, Open};
+use storage::{CacheFile, Error, Task};
 
-use crate::failed;
 use crate::log::Log;
+use crate::{Shared, failed};
 
 /// What one read may ask for; whoever caches more reads it in parts.
 const READ_BYTES_MAX: u64 = 1 << 30;
@@ -73,14 +74,10 @@ impl Log {
     /// Not synced: a crash may leave the new name with other bytes, which whoever reads them finds.
     pub(crate) fn cache_write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         let path = self.cache_path(name)?;
-        let half_made = format!("{path}{HALF_MADE}");
+        let half_made = half_made(&path);
         let disk = &self.shared.disk;
         let write = || -> io::Result<()> {
-            disk.make_dir(&self.path("cache"))?;
-            disk.make_dir(&self.cache_dir())?;
-            ignore_missing(disk.remove(&half_made))?;
-            let file = disk.open(&half_made, Open::New)?;
-            file.write_at(bytes, 0)?;
+            self.begin_cached(&half_made)?.write_at(bytes, 0)?;
             disk.rename(&half_made, &path)
         };
         write().map_err(|error| {
@@ -89,9 +86,57 @@ impl Log {
         })
     }
 
+    /// An empty file below a name that nobody asks for.
+    fn begin_cached(&self, half_made: &str) -> io::Result<Arc<dyn File>> {
+        let disk = &self.shared.disk;
+        disk.make_dir(&self.path("cache"))?;
+        disk.make_dir(&self.cache_dir())?;
+        ignore_missing(disk.remove(half_made))?;
+        disk.open(half_made, Open::New)
+    }
+
+    /// Not synced either.
+    pub(crate) fn cache_create(&self, name: &str) -> Result<Written, Error> {
+        let path = self.cache_path(name)?;
+        let file = self.begin_cached(&half_made(&path)).map_err(|error| failed(&path, &error))?;
+        Ok(Written { shared: Arc::clone(&self.shared), path, file })
+    }
+
     pub(crate) fn cache_remove(&self, name: &str) -> Result<(), Error> {
         let path = self.cache_path(name)?;
         ignore_missing(self.shared.disk.remove(&path)).map_err(|error| failed(&path, &error))
+    }
+}
+
+fn half_made(path: &str) -> String {
+    format!("{path}{HALF_MADE}")
+}
+
+/// A file of the cache before it has its name.
+pub(crate) struct Written {
+    shared: Arc<Shared>,
+    path: String,
+    file: Arc<dyn File>,
+}
+
+impl CacheFile for Written {
+    fn write(&mut self, at: u64, bytes: Bytes) -> Task<'_, Result<(), Error>> {
+        let (file, path) = (Arc::clone(&self.file), self.path.clone());
+        let write = move || file.write_at(&bytes, at).map_err(|error| failed(&path, &error));
+        self.shared.pool.run(write)
+    }
+
+    fn finish(self: Box<Self>) -> Task<'static, Result<(), Error>> {
+        Box::pin(async move {
+            let Self { shared, path, file } = *self;
+            drop(file);
+            let disk = Arc::clone(&shared.disk);
+            let finish = move || {
+                let half_made = half_made(&path);
+                disk.rename(&half_made, &path).map_err(|error| failed(&path, &error))
+            };
+            shared.pool.run(finish).await
+        })
     }
 }
 

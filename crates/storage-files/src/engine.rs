@@ -6,7 +6,8 @@ use base::{AccountId, ModSeq};
 use bytes::Bytes;
 use mailbox::Position;
 use storage::{
-    Batch, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pending, Storage, Task,
+    Batch, CacheFile, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pending,
+    Storage, Task,
 };
 
 use crate::Files;
@@ -183,6 +184,19 @@ impl Storage for Files {
         Box::pin(async move {
             let log = self.shared.log(account).await?;
             self.shared.pool.run(move || log.cache_write(&name, &bytes)).await
+        })
+    }
+
+    fn cache_create(
+        &self,
+        account: AccountId,
+        name: &str,
+    ) -> Task<'_, Result<Box<dyn CacheFile>, Error>> {
+        let name = name.to_owned();
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            let create = move || Ok(Box::new(log.cache_create(&name)?) as Box<dyn CacheFile>);
+            self.shared.pool.run(create).await
         })
     }
 

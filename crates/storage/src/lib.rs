@@ -250,8 +250,39 @@ pub trait Storage: Send + Sync {
     ) -> Task<'_, Result<(), Error>> {
         Box::pin(std::future::ready(Ok(())))
     }
+    /// Begins a file that is written in parts: it takes its name, and the place of what has it, when
+    /// it is finished. One name is made once at a time.
+    fn cache_create(
+        &self,
+        _account: AccountId,
+        _name: &str,
+    ) -> Task<'_, Result<Box<dyn CacheFile>, Error>> {
+        Box::pin(std::future::ready(Ok(Box::new(Nowhere) as Box<dyn CacheFile>)))
+    }
     /// Forgets a file; none is no error.
     fn cache_remove(&self, _account: AccountId, _name: &str) -> Task<'_, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// A cached file that is being written. Dropping it gives it up; what was written may stay below
+/// another name of [`Storage::cache_list`].
+pub trait CacheFile: Send + Sync {
+    /// Writes bytes at an offset; what was never written reads as zeros.
+    fn write(&mut self, at: u64, bytes: Bytes) -> Task<'_, Result<(), Error>>;
+    /// All is written.
+    fn finish(self: Box<Self>) -> Task<'static, Result<(), Error>>;
+}
+
+/// The file of an engine that caches nothing.
+struct Nowhere;
+
+impl CacheFile for Nowhere {
+    fn write(&mut self, _: u64, _: Bytes) -> Task<'_, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn finish(self: Box<Self>) -> Task<'static, Result<(), Error>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

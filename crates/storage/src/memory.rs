@@ -11,8 +11,8 @@ use bytes::Bytes;
 use mailbox::Position;
 
 use crate::{
-    Batch, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pending, Staged,
-    Storage, Task,
+    Batch, CacheFile, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pending,
+    Staged, Storage, Task,
 };
 
 /// Bytes of one piece of [`Outgoing::next`].
@@ -261,9 +261,48 @@ impl Storage for Memory {
         }))
     }
 
+    fn cache_create(
+        &self,
+        account: AccountId,
+        name: &str,
+    ) -> Task<'_, Result<Box<dyn CacheFile>, Error>> {
+        let (memory, name) = (self.clone(), name.to_owned());
+        ready(self.with(account, |_| {
+            Ok(Box::new(Written { memory, account, name, bytes: Vec::new() }) as Box<dyn CacheFile>)
+        }))
+    }
+
     fn cache_remove(&self, account: AccountId, name: &str) -> Task<'_, Result<(), Error>> {
         ready(self.with(account, |log| {
             log.cache.remove(name);
+            Ok(())
+        }))
+    }
+}
+
+/// A cached file before it has its name.
+struct Written {
+    memory: Memory,
+    account: AccountId,
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl CacheFile for Written {
+    fn write(&mut self, at: u64, bytes: Bytes) -> Task<'_, Result<(), Error>> {
+        let at = at as usize;
+        let end = at + bytes.len();
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        self.bytes[at..end].copy_from_slice(&bytes);
+        ready(Ok(()))
+    }
+
+    fn finish(self: Box<Self>) -> Task<'static, Result<(), Error>> {
+        let Self { memory, account, name, bytes } = *self;
+        ready(memory.with(account, |log| {
+            log.cache.insert(name, bytes.into());
             Ok(())
         }))
     }

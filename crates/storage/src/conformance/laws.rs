@@ -413,6 +413,15 @@ pub fn cached_files_are_disposable(subject: &mut dyn Subject) {
         assert_eq!(read(&*storage, &[(0, 7)]), None);
         assert_eq!(block_on(storage.cache_list(account(1))).expect("list"), ["a.idx"]);
     }
+    in_parts(&*storage, b"seco", false);
+    if let Some(parts) = read(&*storage, &[(0, 6)]) {
+        assert_eq!(parts, [&b"second"[..]], "what is not finished has no name");
+    }
+    in_parts(&*storage, b"seco", true);
+    if let Some(parts) = read(&*storage, &[(0, 6)]) {
+        assert_eq!(parts, [&b"second"[..]]);
+        assert_eq!(read(&*storage, &[(0, 7)]), None, "nothing of an earlier attempt");
+    }
     drop(storage);
     subject.lose_caches();
     let storage = subject.storage();
@@ -420,6 +429,17 @@ pub fn cached_files_are_disposable(subject: &mut dyn Subject) {
     assert!(parts.is_none_or(|parts| parts == [&b"second"[..]]));
     block_on(storage.cache_remove(account(1), "a.idx")).expect("removed");
     assert_eq!(read(&*storage, &[(0, 1)]), None);
+}
+
+/// Writes a file out of order; one that is given up is longer.
+fn in_parts(storage: &dyn Storage, first: &'static [u8], finish: bool) {
+    let mut file = block_on(storage.cache_create(account(1), "a.idx")).expect("created");
+    let second = if finish { &b"nd"[..] } else { b"ndary" };
+    block_on(file.write(4, Bytes::from_static(second))).expect("written");
+    block_on(file.write(0, Bytes::from_static(first))).expect("written");
+    if finish {
+        block_on(file.finish()).expect("finished");
+    }
 }
 
 /// Law 7: the same operations in two accounts, and neither sees the other.
