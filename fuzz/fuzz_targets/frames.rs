@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use mailbox::{Account, Record};
 use storage_files::frame::{
     ALIGN, Blocks, Commit, Encoding, FRAMES_AT, Found, HEADER_BYTES, Header, Kind, Lost, Segment,
-    SegmentKind, parse,
+    SegmentKind, VERSION, parse,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -88,6 +88,7 @@ fn one_record(bytes: &[u8]) {
 fn damage(input: &[u8]) {
     let [at_low, at_high, xor, rest @ ..] = input else { return };
     let segment = Segment {
+        version: VERSION,
         kind: SegmentKind::Log,
         number: 1,
         account: AccountId([7; 16]),

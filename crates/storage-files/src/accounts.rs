@@ -9,7 +9,7 @@ use base::{AccountId, ModSeq};
 use futures_channel::oneshot;
 use storage::{Error, Task};
 
-use crate::frame::{FRAMES_AT, Segment, SegmentKind};
+use crate::frame::{FRAMES_AT, Segment, SegmentKind, VERSION};
 use crate::log::{Log, Place};
 use crate::pool::gone;
 use crate::recover::Known;
@@ -179,6 +179,7 @@ impl Shared {
             disk.make_dir(&format!("{temporary}/log"))?;
             disk.make_dir(&format!("{temporary}/cache"))?;
             let header = Segment {
+                version: VERSION,
                 kind: SegmentKind::Log,
                 number: 1,
                 account: id,

@@ -12,7 +12,7 @@ use mailbox::Account;
 use storage::Error;
 
 use crate::failed;
-use crate::frame::{Encoding, FRAMES_AT, Header, Kind, Segment, SegmentKind, u64_at};
+use crate::frame::{Encoding, FRAMES_AT, Header, Kind, Segment, SegmentKind, VERSION, u64_at};
 use crate::log::Log;
 use crate::segment::Handle;
 use crate::walk::{Step, Walk};
@@ -145,7 +145,8 @@ impl Log {
         let mut write = || {
             let salt = self.shared.disk.random()?;
             let kind = SegmentKind::Checkpoint;
-            let segment = Segment { kind, number, account: self.id, salt, base: at, index_at: 0 };
+            let (version, account) = (VERSION, self.id);
+            let segment = Segment { version, kind, number, account, salt, base: at, index_at: 0 };
             let header = Header {
                 kind: Kind::Checkpoint,
                 encoding,

@@ -1,61 +1,82 @@
 //! Messages as they are stored: compressed where that helps, hashed, checked.
+//!
+//! Reading checks three sums: the frame's header begins with the segment's seed and names its offset,
+//! so that no other frame passes for this one; the stored bytes have one, so that a bit that flipped is
+//! found before anything decodes it; the message has one, so that what is served is what came in. The
+//! hash costs as much as all of the rest, and would find nothing but what happened on purpose: it is
+//! for the doctor.
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use storage::Error;
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::{CParameter, DParameter, FrameFormat};
 
-use crate::frame::{self, Encoding, HEADER_BYTES, Header, Kind, MESSAGE_HEAD_BYTES, Seed};
+use crate::frame::{
+    self, Encoding, HEADER_BYTES, Header, Kind, MESSAGE_HEAD_BYTES, MESSAGE_HEAD_BYTES_1, Seed,
+};
 
+/// What frames with [`Encoding::Zstd1`] refer to. It never changes; `dictionary/` tells how it was made.
+const DICTIONARY: &[u8] = include_bytes!("../dictionary/1.zdict");
+/// Up to so many octets a message is encoded with the dictionary; larger ones bring text enough of
+/// their own.
+const DICTIONARY_OCTETS_MAX: usize = 32 * 1024;
 /// Below this compressing costs more than it saves.
 const COMPRESS_BYTES_MIN: usize = 128;
 /// Octets a message in a log segment may claim to have: what decoding may allocate.
 const MESSAGE_OCTETS_MAX: u64 = 64 * 1024 * 1024;
-/// Contexts kept for the next call; each takes about a megabyte.
+/// Contexts kept for the next call, of each sort; each takes up to about a megabyte.
 const CONTEXTS_MAX: usize = 8;
-
-/// How a message is checked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Proof {
-    /// By its frame's checksum.
-    Sum,
-    /// By its hash too.
-    Hash,
-}
 
 /// Compression with its working memory, which is costly to set up.
 pub(crate) struct Codec {
     level: i32,
+    plain: Contexts,
+    small: Contexts,
+}
+
+/// Contexts of one encoding that wait for the next call.
+#[derive(Default)]
+struct Contexts {
     compressors: Mutex<Vec<Compressor<'static>>>,
     decompressors: Mutex<Vec<Decompressor<'static>>>,
 }
 
 impl Codec {
     pub(crate) fn new(level: i32) -> Self {
-        Self { level, compressors: Mutex::default(), decompressors: Mutex::default() }
+        Self { level, plain: Contexts::default(), small: Contexts::default() }
     }
 
-    /// Appends `bytes` to `out`, compressed if that makes them smaller.
+    /// Appends `bytes` to `out`, compressed without the dictionary if that makes them smaller.
     pub(crate) fn encode(&self, bytes: &[u8], out: &mut Vec<u8>) -> Encoding {
+        self.encode_as(Encoding::Zstd, bytes, out)
+    }
+
+    fn encode_as(&self, encoding: Encoding, bytes: &[u8], out: &mut Vec<u8>) -> Encoding {
         let at = out.len();
         if bytes.len() >= COMPRESS_BYTES_MIN {
             // One byte less than raw, or it is not worth it: zstd stops where the room ends.
             out.resize(at + bytes.len() - 1, 0);
-            let taken = take(&self.compressors).map_or_else(|| Compressor::new(self.level), Ok);
+            let pool = &self.contexts(encoding).compressors;
+            let taken = take(pool).map_or_else(|| compressor(encoding, self.level), Ok);
             if let Ok(mut context) = taken {
                 let written = context.compress_to_buffer(bytes, &mut out[at..]);
-                give(&self.compressors, context);
+                give(pool, context);
                 if let Ok(written) = written {
                     out.truncate(at + written);
-                    return Encoding::Zstd;
+                    return encoding;
                 }
             }
             out.truncate(at);
         }
         out.extend_from_slice(bytes);
         Encoding::Raw
+    }
+
+    fn contexts(&self, encoding: Encoding) -> &Contexts {
+        if encoding == Encoding::Zstd1 { &self.small } else { &self.plain }
     }
 
     /// The `octets` bytes that `stored` encodes; `None` if it does not.
@@ -70,45 +91,69 @@ impl Codec {
 
     /// What decodes; its working memory comes from the last one who did, and goes to the next.
     pub(crate) fn decoder(&self) -> Decoder<'_> {
-        Decoder { pool: &self.decompressors, context: None }
+        Decoder { codec: self, plain: None, small: None }
     }
 
     /// A message's frame with room for the header, and how its content is encoded.
     pub(crate) fn frame(&self, message: &[u8], hash: &[u8; 32]) -> (Vec<u8>, Encoding) {
         let mut frame = Vec::with_capacity(HEADER_BYTES + MESSAGE_HEAD_BYTES + message.len());
         frame.resize(HEADER_BYTES, 0);
-        frame.extend_from_slice(&(message.len() as u64).to_le_bytes());
-        frame.extend_from_slice(hash);
-        let encoding = self.encode(message, &mut frame);
+        // Messages in a log segment have at most 32 MiB.
+        frame.extend_from_slice(&(message.len() as u32).to_le_bytes());
+        frame.extend_from_slice(&crc32c::crc32c(message).to_le_bytes());
+        frame.extend_from_slice(&hash[..16]);
+        let small = message.len() <= DICTIONARY_OCTETS_MAX;
+        let wanted = if small { Encoding::Zstd1 } else { Encoding::Zstd };
+        let encoding = self.encode_as(wanted, message, &mut frame);
         (frame, encoding)
     }
 
     /// The message in a whole frame, which was first written at `offset`.
     pub(crate) fn message(
         &self,
-        bytes: Bytes,
+        frame: Bytes,
         (seed, offset): (Seed, u32),
-        check: Proof,
     ) -> Result<Bytes, Error> {
-        let stored = Stored::check(&bytes, seed, offset)?;
-        let content = bytes.slice_ref(stored.content);
-        let Some(message) = self.decode(content, stored.encoding, stored.octets) else {
-            return Err(damaged(offset, "content"));
-        };
-        if check == Proof::Hash && blake3::hash(&message).as_bytes() != stored.hash {
-            return Err(damaged(offset, "hash"));
+        let stored = Stored::check(&frame, seed, offset)?;
+        if stored.encoding == Encoding::Raw && stored.is_right(stored.content) {
+            return Ok(frame.slice_ref(stored.content));
         }
-        Ok(message)
+        let mut message = Vec::with_capacity(stored.octets);
+        self.decoder().append_message(&stored, offset, &mut message)?;
+        Ok(message.into())
+    }
+
+    /// Checks all that can be checked of a frame, the hash too; the message's octets and EMAILID.
+    pub(crate) fn verify(
+        &self,
+        frame: &[u8],
+        (seed, offset): (Seed, u32),
+    ) -> Result<(u64, [u8; 16]), Error> {
+        let stored = Stored::check(frame, seed, offset)?;
+        let mut message = Vec::with_capacity(stored.octets);
+        self.decoder().append_message(&stored, offset, &mut message)?;
+        let hash = blake3::hash(&message);
+        match hash.as_bytes().starts_with(stored.hash) {
+            true => {
+                let mut id = [0; 16];
+                id.copy_from_slice(&hash.as_bytes()[..16]);
+                Ok((message.len() as u64, id))
+            }
+            false => Err(damaged(offset, "hash")),
+        }
     }
 }
 
-/// A message as its frame holds it, the checksums of which are right.
+/// A message as its frame holds it, the checksum of which is right.
 pub(crate) struct Stored<'a> {
-    pub(crate) encoding: Encoding,
+    encoding: Encoding,
     /// Octets of the message.
     pub(crate) octets: usize,
+    /// CRC32C of the message; version 1 has none.
+    crc: Option<u32>,
+    /// BLAKE3 of the message or its beginning.
     hash: &'a [u8],
-    pub(crate) content: &'a [u8],
+    content: &'a [u8],
 }
 
 impl<'a> Stored<'a> {
@@ -118,17 +163,36 @@ impl<'a> Stored<'a> {
             return Err(damaged(offset, "no frame"));
         };
         let fits = header.frame_bytes() == frame.len() as u64 && header.offset == offset;
-        if header.kind != Kind::Message || !fits {
+        if !header.kind.is_message() || !fits {
             return Err(damaged(offset, "another frame"));
         }
         let payload = &frame[HEADER_BYTES..];
-        if !frame::payload_is_whole(&header, payload) || payload.len() < MESSAGE_HEAD_BYTES {
+        if !frame::payload_is_whole(&header, payload) {
             return Err(damaged(offset, "checksum"));
         }
-        let octets = frame::u64_at(payload, 0).filter(|&octets| octets <= MESSAGE_OCTETS_MAX);
-        let octets = octets.ok_or_else(|| damaged(offset, "size"))? as usize;
-        let (head, content) = payload.split_at(MESSAGE_HEAD_BYTES);
-        Ok(Self { encoding: header.encoding, octets, hash: &head[8..], content })
+        let stored = match header.kind {
+            Kind::Message1 => Self::parse_1(payload, header.encoding),
+            _ => Self::parse(payload, header.encoding),
+        };
+        stored.ok_or_else(|| damaged(offset, "size"))
+    }
+
+    fn parse(payload: &'a [u8], encoding: Encoding) -> Option<Self> {
+        let (head, content) = payload.split_at_checked(MESSAGE_HEAD_BYTES)?;
+        let octets =
+            frame::u32_at(head, 0).filter(|&octets| u64::from(octets) <= MESSAGE_OCTETS_MAX)?;
+        let crc = frame::u32_at(head, 4);
+        Some(Self { encoding, octets: octets as usize, crc, hash: &head[8..], content })
+    }
+
+    fn parse_1(payload: &'a [u8], encoding: Encoding) -> Option<Self> {
+        let (head, content) = payload.split_at_checked(MESSAGE_HEAD_BYTES_1)?;
+        let octets = frame::u64_at(head, 0).filter(|&octets| octets <= MESSAGE_OCTETS_MAX)?;
+        Some(Self { encoding, octets: octets as usize, crc: None, hash: &head[8..], content })
+    }
+
+    fn is_right(&self, message: &[u8]) -> bool {
+        message.len() == self.octets && self.crc.is_none_or(|crc| crc == crc32c::crc32c(message))
     }
 }
 
@@ -138,13 +202,31 @@ pub(crate) fn damaged(offset: u32, why: &str) -> Error {
 
 /// Decodes one content after the other.
 pub(crate) struct Decoder<'a> {
-    pool: &'a Mutex<Vec<Decompressor<'static>>>,
-    context: Option<Decompressor<'static>>,
+    codec: &'a Codec,
+    plain: Option<Decompressor<'static>>,
+    small: Option<Decompressor<'static>>,
 }
 
 impl Decoder<'_> {
+    /// Appends a message; nothing after an error.
+    pub(crate) fn append_message(
+        &mut self,
+        stored: &Stored<'_>,
+        offset: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let at = out.len();
+        let appended = self.append(stored.content, stored.encoding, stored.octets, out);
+        appended.ok_or_else(|| damaged(offset, "content"))?;
+        if stored.is_right(&out[at..]) {
+            return Ok(());
+        }
+        out.truncate(at);
+        Err(damaged(offset, "checksum of the content"))
+    }
+
     /// Appends the `octets` bytes that `stored` encodes; `None`, and nothing appended, if it does not.
-    pub(crate) fn append(
+    fn append(
         &mut self,
         stored: &[u8],
         encoding: Encoding,
@@ -152,38 +234,63 @@ impl Decoder<'_> {
         out: &mut Vec<u8>,
     ) -> Option<()> {
         let at = out.len();
-        match encoding {
-            Encoding::Raw if stored.len() == octets => out.extend_from_slice(stored),
-            Encoding::Raw => return None,
-            Encoding::Zstd => {
-                out.reserve(octets);
-                let mut target = Cursor::new(&mut *out);
-                target.set_position(at as u64);
-                let written = self.context()?.decompress_to_buffer(stored, &mut target);
-                if written.ok() != Some(octets) {
-                    out.truncate(at);
-                    return None;
-                }
-            }
+        if encoding == Encoding::Raw {
+            out.extend_from_slice(stored);
+            return (stored.len() == octets).then_some(()).or_else(|| {
+                out.truncate(at);
+                None
+            });
         }
-        Some(())
+        out.reserve(octets);
+        let mut target = Cursor::new(&mut *out);
+        target.set_position(at as u64);
+        let written = self.context(encoding)?.decompress_to_buffer(stored, &mut target);
+        if written.ok() == Some(octets) {
+            return Some(());
+        }
+        out.truncate(at);
+        None
     }
 
-    fn context(&mut self) -> Option<&mut Decompressor<'static>> {
-        if self.context.is_none() {
-            let taken = take(self.pool).map_or_else(Decompressor::new, Ok);
-            self.context = taken.ok();
+    fn context(&mut self, encoding: Encoding) -> Option<&mut Decompressor<'static>> {
+        let pool = &self.codec.contexts(encoding).decompressors;
+        let slot = if encoding == Encoding::Zstd1 { &mut self.small } else { &mut self.plain };
+        if slot.is_none() {
+            *slot = take(pool).map_or_else(|| decompressor(encoding), Ok).ok();
         }
-        self.context.as_mut()
+        slot.as_mut()
     }
 }
 
 impl Drop for Decoder<'_> {
     fn drop(&mut self) {
-        if let Some(context) = self.context.take() {
-            give(self.pool, context);
+        if let Some(context) = self.plain.take() {
+            give(&self.codec.plain.decompressors, context);
+        }
+        if let Some(context) = self.small.take() {
+            give(&self.codec.small.decompressors, context);
         }
     }
+}
+
+fn compressor(encoding: Encoding, level: i32) -> io::Result<Compressor<'static>> {
+    if encoding != Encoding::Zstd1 {
+        return Compressor::new(level);
+    }
+    let mut context = Compressor::with_dictionary(level, DICTIONARY)?;
+    // The frame's encoding says which dictionary it is.
+    context.set_parameter(CParameter::DictIdFlag(false))?;
+    context.set_parameter(CParameter::Format(FrameFormat::Magicless))?;
+    Ok(context)
+}
+
+fn decompressor(encoding: Encoding) -> io::Result<Decompressor<'static>> {
+    if encoding != Encoding::Zstd1 {
+        return Decompressor::new();
+    }
+    let mut context = Decompressor::with_dictionary(DICTIONARY)?;
+    context.set_parameter(DParameter::Format(FrameFormat::Magicless))?;
+    Ok(context)
 }
 
 fn take<T>(pool: &Mutex<Vec<T>>) -> Option<T> {
@@ -194,5 +301,117 @@ fn give<T>(pool: &Mutex<Vec<T>>, context: T) {
     let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
     if pool.len() < CONTEXTS_MAX {
         pool.push(context);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::ModSeq;
+    use proptest::prelude::*;
+
+    const SEED: Seed = Seed(7);
+
+    /// A whole frame at offset 1024, with a good checksum whatever is in it.
+    fn finish(mut frame: Vec<u8>, kind: Kind, encoding: Encoding) -> Bytes {
+        let header = Header {
+            kind,
+            encoding,
+            payload_bytes: (frame.len() - HEADER_BYTES) as u32,
+            offset: 1024,
+            durable_to: 1024,
+            sequence: ModSeq::ZERO.next(),
+            payload_crc: crc32c::crc32c(&frame[HEADER_BYTES..]),
+        };
+        frame[..HEADER_BYTES].copy_from_slice(&header.encode(SEED));
+        frame.into()
+    }
+
+    fn frame_of(codec: &Codec, message: &[u8]) -> (Vec<u8>, Encoding) {
+        codec.frame(message, blake3::hash(message).as_bytes())
+    }
+
+    fn text(words: usize) -> Vec<u8> {
+        let words = (0..words).map(|n| ["meeting ", "invoice ", "thanks\r\n"][n * n % 3]);
+        words.flat_map(|word| word.bytes()).collect()
+    }
+
+    #[test]
+    fn small_messages_use_the_dictionary() {
+        let codec = Codec::new(1);
+        let cases = [(0, Encoding::Raw), (10, Encoding::Raw), (100, Encoding::Zstd1)];
+        for (words, expected) in cases.into_iter().chain([(9000, Encoding::Zstd)]) {
+            let message = text(words);
+            let (frame, encoding) = frame_of(&codec, &message);
+            assert_eq!(encoding, expected, "{words} words");
+            let frame = finish(frame, Kind::Message, encoding);
+            assert_eq!(codec.message(frame.clone(), (SEED, 1024)).ok().as_deref(), Some(&*message));
+            let id = blake3::hash(&message).as_bytes()[..16].to_vec();
+            let verified = codec.verify(&frame, (SEED, 1024)).expect("whole");
+            assert_eq!((verified.0, verified.1.to_vec()), (message.len() as u64, id));
+        }
+    }
+
+    #[test]
+    fn what_decodes_to_another_message_is_found() {
+        let codec = Codec::new(1);
+        let (good, encoding) = frame_of(&codec, &text(100));
+        let (other, _) = frame_of(&codec, &text(99));
+        let why = |frame: Vec<u8>, encoding| {
+            let frame = finish(frame, Kind::Message, encoding);
+            codec.message(frame, (SEED, 1024)).expect_err("damaged").to_string()
+        };
+        let head = HEADER_BYTES + MESSAGE_HEAD_BYTES;
+        // The content of one message behind the head of another.
+        let swapped = [&good[..head], &other[head..]].concat();
+        assert!(why(swapped, encoding).ends_with("content"));
+        // Octets or sum that are not the content's.
+        for (at, expected) in [(0, "content"), (1, "content"), (4, "checksum of the content")] {
+            let mut frame = good.clone();
+            frame[HEADER_BYTES + at] ^= 1;
+            assert!(why(frame, encoding).ends_with(expected), "byte {at}");
+        }
+        // Content that is said to be encoded in another way.
+        assert!(why(good.clone(), Encoding::Zstd).ends_with("content"));
+        assert!(why(good.clone(), Encoding::Raw).ends_with("content"));
+        assert!(why(good[..HEADER_BYTES + 5].to_vec(), encoding).ends_with("size"));
+        // A good frame, but not the one that was asked for.
+        let frame = finish(good.clone(), Kind::Message, encoding);
+        for place in [(SEED, 1032), (Seed(8), 1024)] {
+            assert!(codec.message(frame.clone(), place).is_err());
+        }
+        // The doctor looks at the hash too.
+        let mut wrong = good;
+        wrong[HEADER_BYTES + 8] ^= 1;
+        let wrong = finish(wrong, Kind::Message, encoding);
+        assert!(codec.message(wrong.clone(), (SEED, 1024)).is_ok());
+        assert!(codec.verify(&wrong, (SEED, 1024)).is_err_and(|e| e.to_string().ends_with("hash")));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_come_back(parts in prop::collection::vec((any::<u8>(), 0usize..300), 0..200)) {
+            let codec = Codec::new(1);
+            let bytes = parts.iter().flat_map(|&(byte, count)| {
+                (0..count).map(move |n| if byte < 128 { byte } else { byte.wrapping_mul(n as u8) })
+            });
+            let message: Vec<u8> = bytes.collect();
+            let (frame, encoding) = frame_of(&codec, &message);
+            prop_assert!(frame.len() <= HEADER_BYTES + MESSAGE_HEAD_BYTES + message.len());
+            let read = codec.message(finish(frame, Kind::Message, encoding), (SEED, 1024));
+            prop_assert_eq!(read.ok(), Some(Bytes::from(message)));
+        }
+
+        #[test]
+        fn no_content_makes_decoding_panic(payload in prop::collection::vec(any::<u8>(), 24..200), n in 0u8..3) {
+            let codec = Codec::new(1);
+            let mut frame = vec![0; HEADER_BYTES];
+            frame.extend_from_slice(&payload);
+            let octets = HEADER_BYTES + 2..HEADER_BYTES + 4;
+            frame[octets].fill(0);
+            let encoding = [Encoding::Raw, Encoding::Zstd, Encoding::Zstd1][usize::from(n)];
+            let _ = codec.message(finish(frame.clone(), Kind::Message, encoding), (SEED, 1024));
+            let _ = codec.message(finish(frame, Kind::Message1, encoding), (SEED, 1024));
+        }
     }
 }

@@ -474,7 +474,7 @@ impl Plan {
 impl Keep<'_> {
     pub(crate) fn keeps(&self, header: &Header, payload: Option<&Bytes>) -> bool {
         let last = match header.kind {
-            Kind::Message => {
+            Kind::Message | Kind::Message1 => {
                 return self.messages.is_none_or(|live| live.contains(&header.offset));
             }
             Kind::Records => {

@@ -13,7 +13,6 @@ use mailbox::{Account, Position, Record};
 use storage::Error;
 use storage::disk::{Disk, Open};
 
-use crate::codec::Proof;
 use crate::frame::{
     Commit, FRAMES_AT, HEADER_BYTES, Header, Kind, Lost, Segment, SegmentKind, parse_file_name,
 };
@@ -301,14 +300,16 @@ impl<'a> Check<'a> {
                     durable_to = durable_to.max(u64::from(header.durable_to));
                     let payload = payload.unwrap_or_default();
                     match header.kind {
-                        Kind::Message => self.check_message(handle, &header, path, at, &payload),
+                        Kind::Message | Kind::Message1 => {
+                            self.check_message(handle, &header, path, at, &payload)
+                        }
                         Kind::Records => self.check_records(handle, &header, path, at, &payload),
                         Kind::Lost => self.check_lost(handle, &header, path, &payload),
                         _ => {}
                     }
                 }
                 Step::Spoiled(header, at) => {
-                    if header.kind == Kind::Message {
+                    if header.kind.is_message() {
                         let stored = header.frame_bytes() as u32;
                         let key = (handle.segment.number, header.offset);
                         self.frames.insert(key, (stored, Err("checksum")));
@@ -350,14 +351,12 @@ impl<'a> Check<'a> {
     ) {
         let mut frame = header.encode(handle.seed).to_vec();
         frame.extend_from_slice(payload);
-        let seed = handle.seed;
-        let message =
-            self.log.shared.codec.message(frame.into(), (seed, header.offset), Proof::Hash);
-        let found = match message {
-            Ok(message) => {
+        let checked = self.log.shared.codec.verify(&frame, (handle.seed, header.offset));
+        let found = match checked {
+            Ok((octets, id)) => {
                 self.report.messages += 1;
-                self.report.octets += message.len() as u64;
-                payload.get(8..24).and_then(|id| id.try_into().ok()).ok_or("hash")
+                self.report.octets += octets;
+                Ok(id)
             }
             Err(error) => {
                 self.find(Severity::Damage, path, Some(at), error.to_string());

@@ -11,7 +11,6 @@ use storage::{
 };
 
 use crate::Files;
-use crate::codec::Proof;
 use crate::incoming::Receiver;
 
 impl Storage for Files {
@@ -80,11 +79,7 @@ impl Storage for Files {
     }
 
     fn message(&self, account: AccountId, at: Position) -> Task<'_, Result<Bytes, Error>> {
-        Box::pin(async move { self.shared.log(account).await?.message(at, Proof::Hash).await })
-    }
-
-    fn glance(&self, account: AccountId, at: Position) -> Task<'_, Result<Bytes, Error>> {
-        Box::pin(async move { self.shared.log(account).await?.message(at, Proof::Sum).await })
+        Box::pin(async move { self.shared.log(account).await?.message(at).await })
     }
 
     fn messages(

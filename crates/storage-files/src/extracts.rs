@@ -13,10 +13,12 @@ use mailbox::Position;
 use storage::disk::{File, Open};
 use storage::{Extract, Extracts};
 
-use crate::frame::{VERSION, u32_at};
+use crate::frame::u32_at;
 use crate::log::{Log, Place};
 
 const HEADER_BYTES: usize = 64;
+/// Version of the files of extracts.
+const VERSION: u16 = 1;
 /// Offset, stored bytes, length, check.
 const ENTRY_BYTES: usize = 16;
 /// One extract, in bytes. A larger one is not kept.

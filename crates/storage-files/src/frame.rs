@@ -7,8 +7,9 @@
 use base::{AccountId, ModSeq};
 use bytes::Bytes;
 
-/// Version of the format, in every file's header.
-pub const VERSION: u16 = 1;
+/// Version of the format, in the header of every file that is made. Older ones are read; no frames are
+/// added to them.
+pub const VERSION: u16 = 2;
 /// Where the first frame of a segment begins: behind two copies of the header, in sectors of their
 /// own.
 pub const FRAMES_AT: u64 = 1024;
@@ -20,8 +21,10 @@ pub const SEGMENT_HEADER_BYTES: usize = 64;
 pub const HEADER_BYTES: usize = 32;
 /// Frames begin at multiples of this; zeros fill up.
 pub const ALIGN: u64 = 8;
-/// Bytes in front of a message's stored bytes, in the payload: octets and BLAKE3.
-pub const MESSAGE_HEAD_BYTES: usize = 40;
+/// Bytes in front of a message's content, in the payload: octets, CRC32C, EMAILID.
+pub const MESSAGE_HEAD_BYTES: usize = 24;
+/// The same in version 1: octets, BLAKE3.
+pub const MESSAGE_HEAD_BYTES_1: usize = 40;
 /// Bytes in front of a large message's blocks, in the payload.
 pub const LARGE_HEAD_BYTES: usize = 48;
 /// Bytes of one entry of a large message's block table.
@@ -77,6 +80,8 @@ pub fn parse_file_name(name: &str) -> Option<(u32, SegmentKind)> {
 /// A segment's header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Segment {
+    /// Version of the format: [`VERSION`] in new files.
+    pub version: u16,
     /// What it holds.
     pub kind: SegmentKind,
     /// Its number, unique in the account's life, from 1.
@@ -96,7 +101,7 @@ impl Segment {
     pub fn encode(&self) -> Vec<u8> {
         let mut header = Vec::with_capacity(FRAMES_AT as usize);
         header.extend_from_slice(&SEGMENT_MAGIC);
-        header.extend_from_slice(&VERSION.to_le_bytes());
+        header.extend_from_slice(&self.version.to_le_bytes());
         header.extend_from_slice(&[self.kind.number(), 0]);
         header.extend_from_slice(&self.number.to_le_bytes());
         header.extend_from_slice(&self.account.0);
@@ -125,7 +130,8 @@ impl Segment {
     fn decode_at(bytes: &[u8], at: usize) -> Option<Self> {
         let header = bytes.get(at..at + SEGMENT_HEADER_BYTES)?;
         let whole = u32_at(header, 60)? == crc32c::crc32c(&header[..60]);
-        if !whole || header[..8] != SEGMENT_MAGIC || header[8..10] != VERSION.to_le_bytes() {
+        let version = u16::from_le_bytes([header[8], header[9]]);
+        if !whole || header[..8] != SEGMENT_MAGIC || !(1..=VERSION).contains(&version) {
             return None;
         }
         let kind = match header[10] {
@@ -135,6 +141,7 @@ impl Segment {
             _ => return None,
         };
         Some(Self {
+            version,
             kind,
             number: u32_at(header, 12)?,
             account: AccountId(header[16..32].try_into().ok()?),
@@ -163,6 +170,8 @@ pub struct Seed(pub u32);
 pub enum Kind {
     /// A message.
     Message,
+    /// A message as version 1 wrote it.
+    Message1,
     /// All records of one commit. The commit exists if and only if this frame does.
     Records,
     /// The encoded fold.
@@ -178,19 +187,32 @@ pub enum Kind {
 impl Kind {
     fn number(self) -> u8 {
         match self {
-            Self::Message => 1,
+            Self::Message1 => 1,
             Self::Records => 2,
             Self::Checkpoint => 3,
             Self::Lost => 4,
             Self::Large => 5,
             Self::Index => 6,
+            Self::Message => 7,
         }
     }
 
     fn from_number(number: u8) -> Option<Self> {
-        let all =
-            [Self::Message, Self::Records, Self::Checkpoint, Self::Lost, Self::Large, Self::Index];
+        let all = [
+            Self::Message,
+            Self::Message1,
+            Self::Records,
+            Self::Checkpoint,
+            Self::Lost,
+            Self::Large,
+            Self::Index,
+        ];
         all.into_iter().find(|kind| kind.number() == number)
+    }
+
+    /// Whether it is a message among others.
+    pub fn is_message(self) -> bool {
+        matches!(self, Self::Message | Self::Message1)
     }
 }
 
@@ -201,6 +223,22 @@ pub enum Encoding {
     Raw,
     /// One zstd frame (RFC 8878).
     Zstd,
+    /// One zstd frame without its magic number, with dictionary 1.
+    Zstd1,
+}
+
+impl Encoding {
+    fn number(self) -> u8 {
+        match self {
+            Self::Raw => 0,
+            Self::Zstd => 1,
+            Self::Zstd1 => 2,
+        }
+    }
+
+    fn from_number(number: u8) -> Option<Self> {
+        [Self::Raw, Self::Zstd, Self::Zstd1].into_iter().find(|other| other.number() == number)
+    }
 }
 
 /// A frame's header.
@@ -229,7 +267,7 @@ impl Header {
         let mut bytes = [0; HEADER_BYTES];
         bytes[..2].copy_from_slice(&FRAME_MAGIC);
         bytes[2] = self.kind.number();
-        bytes[3] = u8::from(self.encoding == Encoding::Zstd);
+        bytes[3] = self.encoding.number();
         bytes[4..8].copy_from_slice(&self.payload_bytes.to_le_bytes());
         bytes[8..12].copy_from_slice(&self.offset.to_le_bytes());
         bytes[12..16].copy_from_slice(&self.durable_to.to_le_bytes());
@@ -250,14 +288,9 @@ impl Header {
         if u32_at(bytes, 28)? != crc32c::crc32c_append(seed.0, &bytes[..28]) {
             return None;
         }
-        let encoding = match bytes[3] {
-            0 => Encoding::Raw,
-            1 => Encoding::Zstd,
-            _ => return None,
-        };
         Some(Self {
             kind: Kind::from_number(bytes[2])?,
-            encoding,
+            encoding: Encoding::from_number(bytes[3])?,
             payload_bytes: u32_at(bytes, 4)?,
             offset: u32_at(bytes, 8)?,
             durable_to: u32_at(bytes, 12)?,

@@ -12,7 +12,7 @@ use storage::{Error, Incoming, Staged, Task};
 use crate::codec::Codec;
 use crate::frame::{
     Block, Blocks, Encoding, FRAMES_AT, HEADER_BYTES, Header, Kind, LARGE_HEAD_BYTES, Segment,
-    SegmentKind, padded,
+    SegmentKind, VERSION, padded,
 };
 use crate::log::Log;
 use crate::{Shared, failed};
@@ -90,6 +90,7 @@ impl LargeFile {
         let path = log.segment_path(number, SegmentKind::Large);
         let name = || {
             let segment = Segment {
+                version: VERSION,
                 kind: SegmentKind::Large,
                 number,
                 account: log.id,

@@ -371,7 +371,8 @@ impl State {
 /// The check that a segment's frames begin with.
 pub(crate) fn seed_of(account: AccountId, number: u32, salt: [u8; 16]) -> Seed {
     let kind = SegmentKind::Log;
-    frame::Segment { kind, number, account, salt, base: ModSeq::ZERO, index_at: 0 }.seed()
+    let (version, base) = (frame::VERSION, ModSeq::ZERO);
+    frame::Segment { version, kind, number, account, salt, base, index_at: 0 }.seed()
 }
 
 fn misuse(why: &str) -> Error {

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use mailbox::Position;
 use storage::Error;
 
-use crate::codec::{Proof, Stored, damaged};
+use crate::codec::{Stored, damaged};
 use crate::failed;
 use crate::frame::padded;
 use crate::log::Log;
@@ -33,7 +33,7 @@ impl Log {
         }
         let spans = spans(&at).map(|span| async move {
             if let &[at] = span {
-                return vec![self.message(at, Proof::Sum).await];
+                return vec![self.message(at).await];
             }
             let (log, owned) = (self.clone(), span.to_vec());
             let work = move || Ok(log.read_span(&owned));
@@ -75,9 +75,7 @@ impl Log {
         let mut decoded = Vec::with_capacity(octets);
         let ends = frames.into_iter().zip(at).map(|(stored, at)| {
             let stored = stored?;
-            let appended =
-                decoder.append(stored.content, stored.encoding, stored.octets, &mut decoded);
-            appended.ok_or_else(|| damaged(at.offset, "content"))?;
+            decoder.append_message(&stored, at.offset, &mut decoded)?;
             Ok(stored.octets)
         });
         let ends = ends.collect::<Vec<Result<usize, Error>>>();

@@ -10,7 +10,6 @@ use bytes::{Bytes, BytesMut};
 use mailbox::Position;
 use storage::{Error, Outgoing, Task};
 
-use crate::codec::Proof;
 use crate::failed;
 use crate::frame::{BLOCK_BYTES, Blocks, HEADER_BYTES, Header, LARGE_HEAD_BYTES};
 use crate::log::{Log, Place};
@@ -30,11 +29,7 @@ impl Log {
         if place >= self.lock().written.1 { self.flushed().await } else { Ok(()) }
     }
 
-    pub(crate) async fn message(
-        self: &Arc<Self>,
-        at: Position,
-        check: Proof,
-    ) -> Result<Bytes, Error> {
+    pub(crate) async fn message(self: &Arc<Self>, at: Position) -> Result<Bytes, Error> {
         self.arrived(at).await?;
         if self.is_large(at) {
             let log = self.clone();
@@ -50,33 +45,27 @@ impl Log {
             if let Some(count) = read.map_err(|error| failed("segment", &error))? {
                 buffer.truncate(count);
                 if buffer.len() <= INLINE_BYTES_MAX {
-                    return self.decode(&handle, buffer.into(), at, check);
+                    return self.decode(&handle, buffer.into(), at);
                 }
                 let log = self.clone();
-                let work = move || log.decode(&handle, buffer.into(), at, check);
+                let work = move || log.decode(&handle, buffer.into(), at);
                 return self.shared.pool.run(work).await;
             }
         }
         let log = self.clone();
-        self.shared.pool.run(move || log.read_message(at, check)).await
+        self.shared.pool.run(move || log.read_message(at)).await
     }
 
-    fn read_message(&self, at: Position, check: Proof) -> Result<Bytes, Error> {
+    fn read_message(&self, at: Position) -> Result<Bytes, Error> {
         let handle = self.handle(at.segment)?;
         let mut buffer = vec![0; at.stored_bytes as usize];
         let read = handle.file.read_at(&mut buffer, handle.physical(at.offset)?);
         buffer.truncate(read.map_err(|error| failed("segment", &error))?);
-        self.decode(&handle, buffer.into(), at, check)
+        self.decode(&handle, buffer.into(), at)
     }
 
-    fn decode(
-        &self,
-        handle: &Handle,
-        frame: Bytes,
-        at: Position,
-        check: Proof,
-    ) -> Result<Bytes, Error> {
-        let message = self.shared.codec.message(frame, (handle.seed, at.offset), check);
+    fn decode(&self, handle: &Handle, frame: Bytes, at: Position) -> Result<Bytes, Error> {
+        let message = self.shared.codec.message(frame, (handle.seed, at.offset));
         message.inspect_err(|error| {
             tracing::error!(account = %self.id, segment = at.segment, %error, "unreadable message");
         })
@@ -85,7 +74,7 @@ impl Log {
     pub(crate) async fn open(self: &Arc<Self>, at: Position) -> Result<Box<dyn Outgoing>, Error> {
         self.arrived(at).await?;
         if !self.is_large(at) {
-            let rest = self.message(at, Proof::Hash).await?;
+            let rest = self.message(at).await?;
             return Ok(Box::new(Whole { size: rest.len() as u64, rest }));
         }
         let log = self.clone();

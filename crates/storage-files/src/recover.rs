@@ -15,7 +15,8 @@ use storage::Error;
 use storage::disk::{File, Open};
 
 use crate::frame::{
-    Commit, FRAMES_AT, HEADER_BYTES, Header, Kind, Lost, Segment, SegmentKind, parse_file_name,
+    Commit, FRAMES_AT, HEADER_BYTES, Header, Kind, Lost, Segment, SegmentKind, VERSION,
+    parse_file_name,
 };
 use crate::log::{Log, Place, State};
 use crate::segment::{Handle, Handles};
@@ -166,7 +167,8 @@ impl Log {
         state.end = place;
         state.seed = handle.seed;
         let rewritten = handle.segment.index_at != 0;
-        state.roll = ending.damaged || rewritten || !handle.whole || behind;
+        let older = handle.segment.version < VERSION;
+        state.roll = ending.damaged || rewritten || !handle.whole || behind || older;
         state.durable_to = place.offset;
         state.written = (state.head, place);
         state.durable = state.written;

@@ -41,7 +41,7 @@ impl<'a> Rewriter<'a> {
             if !keep.keeps(&header, Some(&payload)) {
                 continue;
             }
-            if header.kind == Kind::Message {
+            if header.kind.is_message() {
                 let now = self.at + self.buffer.len() as u64;
                 self.index.extend_from_slice(&header.offset.to_le_bytes());
                 self.index.extend_from_slice(&(now as u32).to_le_bytes());

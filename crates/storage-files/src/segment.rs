@@ -9,7 +9,8 @@ use storage::Error;
 use storage::disk::{File, Open};
 
 use crate::frame::{
-    self, FRAMES_AT, HEADER_BYTES, Header, Kind, Seed, Segment, SegmentKind, payload_is_whole,
+    self, FRAMES_AT, HEADER_BYTES, Header, Kind, Seed, Segment, SegmentKind, VERSION,
+    payload_is_whole,
 };
 use crate::log::Log;
 use crate::seed;
@@ -88,7 +89,8 @@ impl Handle {
         let (kind, account) = (SegmentKind::Log, log.id);
         // Another salt: caches that were made for the old one do not fit, which costs little.
         let salt = log.shared.disk.random()?;
-        let segment = Segment { kind, number, account, salt, base, index_at };
+        let version = VERSION;
+        let segment = Segment { version, kind, number, account, salt, base, index_at };
         Ok(Some(Self {
             file,
             segment,
@@ -125,10 +127,10 @@ fn survey(file: &dyn File, seed: Seed) -> io::Result<Survey> {
         moved |= u64::from(header.offset) != at;
         match header.kind {
             Kind::Index => (moved, end) = (true, at),
-            Kind::Message => survey.index.push((header.offset, at as u32)),
+            Kind::Message | Kind::Message1 => survey.index.push((header.offset, at as u32)),
             _ => {}
         }
-        if matches!(header.kind, Kind::Message | Kind::Records | Kind::Lost) {
+        if header.kind.is_message() || matches!(header.kind, Kind::Records | Kind::Lost) {
             first.get_or_insert(header.sequence);
         }
     }

@@ -10,11 +10,12 @@ use bytes::Bytes;
 use storage::Error;
 use storage::disk::{File, Open};
 
-use crate::frame::{VERSION, u32_at, u64_at};
+use crate::frame::{u32_at, u64_at};
 use crate::log::{Log, Place};
 use crate::{Shared, failed};
 
 const MAGIC: [u8; 8] = *b"martstat";
+const VERSION: u16 = 1;
 const HEADER_BYTES: usize = 64;
 
 /// A snapshot's header.

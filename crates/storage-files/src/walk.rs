@@ -95,7 +95,7 @@ impl<'a> Walk<'a> {
             return Ok(Some(Step::Spoiled(header, at)));
         }
         self.at = padded(frame_end);
-        let skip = matches!(header.kind, Kind::Message | Kind::Large);
+        let skip = header.kind.is_message() || header.kind == Kind::Large;
         if skip && self.check == Check::NoMessages {
             return Ok(Some(Step::Frame(header, at, None)));
         }

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError};
 use storage::disk::{File, Open};
 use storage::{Error, Extract};
 
-use crate::frame::{FRAMES_AT, Segment, SegmentKind};
+use crate::frame::{FRAMES_AT, Segment, SegmentKind, VERSION};
 use crate::log::{Group, Log, Place};
 use crate::{Shared, failed};
 
@@ -136,8 +136,8 @@ impl Writer {
         if let Some((base, salt)) = group.begins {
             self.seal(log).map_err(|error| failed(&path, &error))?;
             let number = group.start.segment;
-            let kind = SegmentKind::Log;
-            let header = Segment { kind, number, account: log.id, salt, base, index_at: 0 };
+            let (version, kind, account) = (VERSION, SegmentKind::Log, log.id);
+            let header = Segment { version, kind, number, account, salt, base, index_at: 0 };
             let file = make_segment(&log.shared, &log.path("log"), &header)
                 .map_err(|error| failed(&path, &error))?;
             (self.file, self.segment, self.written_to) = (Some(file), number, FRAMES_AT);

@@ -13,7 +13,7 @@ use storage::conformance::{
 };
 use storage::sim::{Left, SimDisk};
 use storage::{Entry, Error, Extract, Storage};
-use storage_files::frame::{self, Found, Kind};
+use storage_files::frame::{self, Found, Kind, SegmentKind};
 use storage_files::{Files, Options, Threads};
 
 fn open(disk: &SimDisk) -> Files {
@@ -132,6 +132,72 @@ fn a_flipped_bit_costs_one_message_or_one_record() {
                     .unwrap_or_else(|error| panic!("{error}: {context}"));
             }
         }
+    }
+}
+
+/// Reads all messages, one by one and together; whether each was served.
+fn served(files: &Files, messages: &[(Position, Bytes)]) -> Vec<bool> {
+    let found = readable(files, messages);
+    let positions = messages.iter().map(|(at, _)| *at).collect();
+    let together = block_on(files.messages(account(1), positions));
+    for ((read, (_, bytes)), found) in together.iter().zip(messages).zip(&found) {
+        assert_eq!(read.as_ref().ok(), found.then_some(bytes));
+    }
+    found
+}
+
+#[test]
+fn every_byte_of_a_message_is_checked_when_it_is_read() {
+    let filled = fill();
+    let small = filled.messages.iter().position(|(at, _)| at.stored_bytes < 1500).unwrap();
+    let large = filled.messages.iter().position(|(_, bytes)| bytes.len() == 6_000).unwrap();
+    for hit in [small, large] {
+        let at = filled.messages[hit].0;
+        let file = frame::file_name(at.segment, SegmentKind::Log);
+        let large = frame::file_name(at.segment, SegmentKind::Large);
+        let paths = filled.disk.files();
+        let path = paths.iter().find(|path| path.ends_with(&file) || path.ends_with(&large));
+        let path = path.unwrap();
+        for byte in 0..at.stored_bytes {
+            let image = filled.disk.crash(Left::Everything);
+            image.flip(path, u64::from(at.offset + byte), byte as u8 % 8).unwrap();
+            let found = served(&open(&image), &filled.messages);
+            let lost: Vec<_> = (0..found.len()).filter(|&n| !found[n]).collect();
+            assert_eq!(lost, [hit], "byte {byte}");
+        }
+    }
+}
+
+#[test]
+fn a_good_frame_at_the_wrong_place_is_not_served() {
+    let disk = SimDisk::new(12);
+    let files = open(&disk);
+    block_on(files.create(account(1))).unwrap();
+    let mut messages = Vec::new();
+    for n in 0..4u32 {
+        let bytes = message(u64::from(n) * 2, 900);
+        let staged = vec![stage(&files, account(1), &bytes).unwrap()];
+        let records = vec![inbox(), appended(n + 1, &staged)];
+        let records = records.into_iter().skip(usize::from(n > 0)).collect();
+        let head = block_on(files.head(account(1))).unwrap();
+        let new = commit(&files, account(1), head, batch(records, staged)).unwrap();
+        messages.push((positions(&new)[0], bytes));
+    }
+    drop(files);
+    let same = |a: usize, b: usize| messages[a].0.stored_bytes == messages[b].0.stored_bytes;
+    let pairs = (0..4).flat_map(|a| (0..4).map(move |b| (a, b)));
+    let pairs: Vec<_> = pairs.filter(|&(a, b)| a != b && same(a, b)).collect();
+    assert!(!pairs.is_empty());
+    let path = disk.files().into_iter().find(|path| path.ends_with(".seg")).unwrap();
+    for (from, to) in pairs {
+        let image = disk.crash(Left::Everything);
+        let (from, at) = (messages[from].0, messages[to].0);
+        let bytes = image.bytes(&path).unwrap();
+        let frame = &bytes[from.offset as usize..][..from.stored_bytes as usize];
+        let file = storage::disk::Disk::open(&image, &path, storage::disk::Open::Write).unwrap();
+        file.write_at(frame, u64::from(at.offset)).unwrap();
+        let found = served(&open(&image), &messages);
+        assert_eq!((0..4).filter(|&n| !found[n]).collect::<Vec<_>>(), [to]);
     }
 }
 

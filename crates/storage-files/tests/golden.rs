@@ -1,5 +1,5 @@
-//! A data directory written by format version 1 is read by every later one: an account with plain,
-//! large and rewritten segments, a checkpoint, a snapshot and summaries.
+//! A data directory written by an older format version is read by every later one: an account with
+//! plain, large and rewritten segments, a checkpoint, a snapshot and summaries.
 //!
 //! With MARTLET_WRITE_GOLDEN set, the directory is written anew: only for a new version, beside the
 //! old ones.
@@ -12,15 +12,16 @@ use base::{SystemFlag, Uid, UidSet};
 use bytes::Bytes;
 use mailbox::{Account, Record};
 use storage::conformance::{
-    account, appended, batch, block_on, commit, flagged, inbox, inbox_id, message, stage,
+    account, appended, batch, block_on, commit, flagged, inbox, inbox_id, message, positions, stage,
 };
 use storage::{Extract, Storage};
+use storage_files::frame::{self, Found, Kind, VERSION};
 use storage_files::{Files, Options, Threads, doctor};
 
 const MESSAGES: u32 = 12;
 
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1")
+fn golden(version: u16) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v{version}"))
 }
 
 fn octets(n: u32) -> usize {
@@ -121,15 +122,83 @@ fn check(dir: &Path, with_caches: bool) {
     assert_eq!(snapshot.unwrap().0.get(), if with_caches { 18 } else { 16 });
 }
 
-#[test]
-fn version_1() {
-    if std::env::var_os("MARTLET_WRITE_GOLDEN").is_some() {
-        write(&golden());
-    }
+fn copy_of(version: u16) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    copy(&golden(), dir.path());
-    check(dir.path(), true);
-    let cache = dir.path().join("accounts/01").join(account(1).to_string()).join("cache");
-    std::fs::remove_dir_all(cache).unwrap();
-    check(dir.path(), false);
+    copy(&golden(version), dir.path());
+    dir
+}
+
+fn account_dir(dir: &Path) -> PathBuf {
+    dir.join("accounts/01").join(account(1).to_string())
+}
+
+#[test]
+fn every_version_is_read() {
+    if std::env::var_os("MARTLET_WRITE_GOLDEN").is_some() {
+        write(&golden(VERSION));
+    }
+    for version in 1..=VERSION {
+        let dir = copy_of(version);
+        check(dir.path(), true);
+        std::fs::remove_dir_all(account_dir(dir.path()).join("cache")).unwrap();
+        check(dir.path(), false);
+    }
+}
+
+/// The version of each log segment, and the kinds of its messages' frames.
+fn segments(dir: &Path) -> Vec<(u16, Vec<Kind>)> {
+    let files = std::fs::read_dir(account_dir(dir).join("log")).unwrap();
+    let mut paths: Vec<_> = files.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "seg"));
+    paths.sort();
+    let parsed = paths.iter().map(|path| frame::parse(&std::fs::read(path).unwrap()).unwrap());
+    let parsed = parsed.map(|(segment, found)| {
+        let kinds = found.iter().filter_map(|found| match found {
+            Found::Frame(header, _) if header.kind.is_message() => Some(header.kind),
+            Found::Frame(..) => None,
+            other => panic!("{other:?}"),
+        });
+        (segment.version, kinds.collect())
+    });
+    parsed.collect()
+}
+
+#[test]
+fn a_log_of_version_1_goes_on_in_a_segment_of_its_own() {
+    let dir = copy_of(1);
+    let before = segments(dir.path());
+    assert!(before.iter().all(|(version, kinds)| {
+        *version == 1 && kinds.iter().all(|&kind| kind == Kind::Message1)
+    }));
+    let body = message(50, 900);
+    let at = {
+        let files = Files::open(dir.path(), options()).unwrap();
+        let staged = vec![stage(&files, account(1), &body).unwrap()];
+        let head = block_on(files.head(account(1))).unwrap();
+        let batch = batch(vec![appended(50, &staged)], staged);
+        positions(&commit(&files, account(1), head, batch).unwrap())[0]
+    };
+    let after = segments(dir.path());
+    assert_eq!(after[..before.len()], before);
+    assert_eq!(after[before.len()..], [(VERSION, vec![Kind::Message])]);
+    // Old messages expire: their segment is rewritten as what it is.
+    let files = Files::open(dir.path(), options()).unwrap();
+    let uids = UidSet::range(Uid::MIN, Uid::new(6).unwrap());
+    let head = block_on(files.head(account(1))).unwrap();
+    let gone = Record::Expunged { mailbox: inbox_id(), uids };
+    commit(&files, account(1), head, batch(vec![gone], vec![])).unwrap();
+    block_on(files.compact(account(1), i64::MAX)).unwrap();
+    assert_eq!(block_on(files.message(account(1), at)).unwrap(), body);
+    let fold = fold(&files);
+    for row in fold.find("INBOX").unwrap().mailbox.rows().filter(|row| row.uid.get() < 50) {
+        let n = row.uid.get() - 1;
+        let read = block_on(files.message(account(1), row.position)).unwrap();
+        assert_eq!(read, message(u64::from(n), octets(n)));
+    }
+    drop(files);
+    for (version, kinds) in segments(dir.path()) {
+        let expected = if version == 1 { Kind::Message1 } else { Kind::Message };
+        assert!(kinds.iter().all(|&kind| kind == expected));
+    }
+    assert_eq!(doctor::check(dir.path(), None, &mut |_| {}).unwrap().findings, []);
 }

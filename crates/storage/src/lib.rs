@@ -173,11 +173,11 @@ pub trait Storage: Send + Sync {
         account: AccountId,
         size_hint: Option<u64>,
     ) -> Task<'_, Result<Box<dyn Incoming>, Error>>;
-    /// A whole message, checked against its hash.
+    /// A whole message. An engine shows by checksums that these are the bytes that were written;
+    /// that they have the hash they had is for its doctor to say.
     fn message(&self, account: AccountId, at: Position) -> Task<'_, Result<Bytes, Error>>;
-    /// Whole messages, one answer for each position, in order. Engines read neighbours together: ask
-    /// for as many as may be in memory at once. Their checksums are right, but an engine need not
-    /// compute their hashes.
+    /// Whole messages as [`Storage::message`] reads them, one answer for each position, in order.
+    /// Engines read neighbours together: ask for as many as may be in memory at once.
     fn messages(
         &self,
         account: AccountId,
@@ -186,15 +186,10 @@ pub trait Storage: Send + Sync {
         Box::pin(async move {
             let mut messages = Vec::with_capacity(at.len());
             for at in at {
-                messages.push(self.glance(account, at).await);
+                messages.push(self.message(account, at).await);
             }
             messages
         })
-    }
-    /// A whole message for a look at parts of it, such as a search: its checksum is right, but an
-    /// engine need not compute its hash.
-    fn glance(&self, account: AccountId, at: Position) -> Task<'_, Result<Bytes, Error>> {
-        self.message(account, at)
     }
     /// A message as a stream in bounded memory. The hash is checked at the end of a full read: a
     /// mismatch is the last item.

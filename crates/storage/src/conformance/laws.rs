@@ -160,8 +160,8 @@ pub fn messages_are_read_together(subject: &mut dyn Subject) {
         kept.push((append(&*storage, 1, n, &bytes), Some(bytes)));
     }
     let nowhere = kept[0].0;
-    kept.push((Position { segment: 77, ..nowhere }, None));
-    kept.push((Position { offset: nowhere.offset + 8, ..nowhere }, None));
+    kept.push((Position { segment: 77, offset: 1 << 20, ..nowhere }, None));
+    kept.push((Position { offset: 1 << 30, ..nowhere }, None));
     drop(storage);
     for round in 0..2u64 {
         let storage = subject.storage();

@@ -117,7 +117,7 @@ async fn values(cx: &Reading<'_>, row: &Row, field: &str) -> Result<String, Erro
     let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
     let mut reader = FieldReader::new(field, &cx.shared.limits);
     if text::is_small(row) {
-        reader.feed(&storage.glance(account, row.position).await?);
+        reader.feed(&storage.message(account, row.position).await?);
     } else {
         let mut message = storage.open(account, row.position).await?;
         while let Some(bytes) = message.next().await? {

@@ -113,7 +113,7 @@ impl<'a> Scanner<'a> {
                 rest.split_at(group_length(rest.iter().map(|candidate| &candidate.row)));
             let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
             let small = group.iter().filter(|candidate| is_small(&candidate.row));
-            let reads = small.map(|candidate| storage.glance(account, candidate.row.position));
+            let reads = small.map(|candidate| storage.message(account, candidate.row.position));
             let mut reads = join_all(reads).await.into_iter();
             for candidate in group {
                 let bytes = match is_small(&candidate.row) {
