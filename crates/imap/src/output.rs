@@ -10,6 +10,9 @@ use wire::response::{Encoding, Tagged, Untagged};
 
 use crate::transport::Sink;
 
+/// Room behind what fills an output: most responses end in it.
+const ROOM_BYTES: usize = 4096;
+
 /// What waits to be written.
 #[derive(Debug)]
 pub struct Output {
@@ -76,6 +79,11 @@ impl Output {
         }
     }
 
+    /// A buffer for as much as is written at once. Where much was written, much follows.
+    fn make_room(&mut self) {
+        self.tail.reserve_exact(self.bytes_max + ROOM_BYTES);
+    }
+
     /// Bytes that wait.
     pub fn len(&self) -> usize {
         self.chain_bytes + self.tail.len()
@@ -135,7 +143,14 @@ impl<'a> Out<'a> {
     /// pieces of a literal.
     pub async fn flow(&mut self) -> io::Result<()> {
         match self.output.is_full() {
-            true => self.flush().await,
+            true => {
+                let buffered = self.output.chain.is_empty();
+                self.flush().await?;
+                if buffered {
+                    self.output.make_room();
+                }
+                Ok(())
+            }
             false => Ok(()),
         }
     }

@@ -3,9 +3,10 @@
 //! Every command ends here; IDLE comes here whenever something may have happened.
 
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use account::{Decision, Live};
-use base::{MailboxId, ModSeq, Uid};
+use base::{MailboxId, ModSeq, SystemFlag, SystemFlags, Uid};
 use mailbox::{Event, Expunges, Record, Row, View};
 use storage::Durability;
 use wire::response::fetch::{self, Small};
@@ -140,20 +141,26 @@ pub fn flags_text(view: &View, uid: Uid, rev2: bool) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
+/// The text of each set of system flags, by its bits: there may be millions of them in one answer.
+static SYSTEM_FLAGS: LazyLock<[String; SystemFlags::ALL.bits() as usize + 1]> =
+    LazyLock::new(|| {
+        std::array::from_fn(|bits| {
+            let flags = SystemFlags::from_bits(bits as u8).unwrap_or_default();
+            flags.iter().map(SystemFlag::name).collect::<Vec<_>>().join(" ")
+        })
+    });
+
 /// Appends the same for a row of the view as it is.
 pub(crate) fn print_flags(view: &View, row: &Row, rev2: bool, out: &mut Vec<u8>) {
     let from = out.len();
+    out.extend_from_slice(SYSTEM_FLAGS[usize::from(row.system.bits())].as_bytes());
     let mut add = |name: &str| {
         if out.len() > from {
             out.push(b' ');
         }
         out.extend_from_slice(name.as_bytes());
     };
-    row.system.iter().for_each(|flag| add(flag.name()));
-    if !view.mailbox().keywords().is_empty() {
-        let keywords = view.flags(row.uid).unwrap_or_default().keywords;
-        keywords.iter().for_each(|keyword| add(keyword.as_str()));
-    }
+    view.each_keyword(row.uid, |keyword| add(keyword.as_str()));
     if !rev2 && view.is_recent(row.uid) {
         add("\\Recent");
     }

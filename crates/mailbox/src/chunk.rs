@@ -191,6 +191,15 @@ impl Chunk {
         self.hot.words.iter().map(|word| word.get(at).copied().unwrap_or_default()).collect()
     }
 
+    /// The places of a row's keywords, ascending.
+    pub(crate) fn places(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
+        let words =
+            self.hot.words.iter().map(move |word| word.get(at).copied().unwrap_or_default());
+        words.enumerate().filter(|&(_, word)| word != 0).flat_map(|(nth, word)| {
+            (0..64).filter(move |n| word & (1 << n) != 0).map(move |n| nth * 64 + n)
+        })
+    }
+
     pub(crate) fn has_bit(&self, at: usize, n: usize) -> bool {
         let word = self.hot.words.get(n / 64).and_then(|word| word.get(at));
         word.is_some_and(|word| word & (1 << (n % 64)) != 0)

@@ -252,6 +252,13 @@ impl Mailbox {
         })
     }
 
+    /// Calls `each` with the keywords of a message; false if it is not here.
+    pub(crate) fn each_keyword(&self, uid: Uid, each: impl FnMut(&Keyword)) -> bool {
+        let Some((chunk, at)) = self.locate(uid) else { return false };
+        chunk.places(at).filter_map(|n| self.columns.keywords.get(n)).for_each(each);
+        true
+    }
+
     /// A message's keywords, as bits of their places in the table.
     pub(crate) fn bits(&self, uid: Uid) -> Vec<u64> {
         self.locate(uid).map(|(chunk, at)| chunk.bits(at)).unwrap_or_default()

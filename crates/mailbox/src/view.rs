@@ -5,7 +5,7 @@
 //! there. So it costs a reference, any number of missed changes costs nothing but the ghosts, and a
 //! message expunged elsewhere stays readable while it is numbered (RFC 2180 §4.1).
 
-use base::{Flags, ModSeq, SeqNum, SeqSet, Uid, UidSet};
+use base::{Flags, Keyword, ModSeq, SeqNum, SeqSet, Uid, UidSet};
 
 use crate::chunk::Chunk;
 use crate::{Mailbox, Row};
@@ -388,6 +388,18 @@ impl View {
             return None;
         }
         self.mailbox.flags(uid).or_else(|| self.ghost(uid).map(|ghost| ghost.flags.clone()))
+    }
+
+    /// Calls `each` with the message's keywords, in the order of [`View::flags`].
+    pub fn each_keyword(&self, uid: Uid, mut each: impl FnMut(&Keyword)) {
+        if self.mailbox.keywords().is_empty() || uid >= self.announced {
+            return;
+        }
+        if !self.mailbox.each_keyword(uid, &mut each)
+            && let Some(ghost) = self.ghost(uid)
+        {
+            ghost.flags.keywords.iter().for_each(each);
+        }
     }
 
     /// Whether the message was expunged elsewhere and the client does not know it yet.

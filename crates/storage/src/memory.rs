@@ -44,6 +44,8 @@ impl Log {
 
     fn message(&self, at: Position) -> Result<&Bytes, Error> {
         let found = self.messages.get(at.offset as usize);
+        let found =
+            found.filter(|bytes| at.segment == 1 && bytes.len() == at.stored_bytes as usize);
         found.ok_or_else(|| Error::Damaged(format!("no message at {at:?}")))
     }
 }

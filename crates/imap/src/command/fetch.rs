@@ -8,8 +8,10 @@
 
 mod fields;
 mod items;
+mod kept;
 mod lines;
 mod plan;
+mod quick;
 mod section;
 mod source;
 
@@ -27,6 +29,7 @@ use wire::response::{Code, Condition, Untagged};
 use wire::value::{Numbering, SequenceSet, SetEnd};
 
 use self::plan::Plan;
+use self::quick::Quick;
 use super::store;
 use crate::context::Selected;
 use crate::error::{Done, No};
@@ -34,8 +37,6 @@ use crate::sync;
 
 /// Messages that are looked up together when their bytes are needed.
 const GROUP_MESSAGES: usize = 256;
-/// The same when columns and summaries are enough.
-const GROUP_ROWS: usize = 256;
 /// Octets of a group's messages; two groups are held at once, one that is answered and one that is
 /// read. A larger message is a group of its own and streams.
 const GROUP_BYTES: u64 = 256 * 1024;
@@ -61,12 +62,16 @@ pub async fn run(cx: &mut Selected<'_>, args: Fetch) -> Result<Done, No> {
         targets = targets.intersection(&changed);
     }
     let mut trouble = Trouble::default();
+    if let Some(quick) = Quick::new(&plan, cx.mailbox.read_only) {
+        quick.run(cx, &plan, &targets, &mut trouble).await?;
+        return trouble.end();
+    }
     let mut uids = targets.iter();
-    let mut group = next_group(cx, &plan, &mut uids);
+    let mut group = next_group(cx, &mut uids);
     let mut bodies = read_bodies(cx, &plan, &group).await;
     while !group.is_empty() {
         cx.shared.go_on()?;
-        let next = next_group(cx, &plan, &mut uids);
+        let next = next_group(cx, &mut uids);
         // Read while this group is on its way to the client.
         let ahead = read_bodies(cx, &plan, &next);
         let (next_bodies, answered) =
@@ -148,6 +153,9 @@ impl Trouble {
     }
 }
 
+/// A message that is to be answered: its number and its columns.
+type Target = (SeqNum, Row);
+
 /// A message that is about to be answered.
 struct Message {
     seq: SeqNum,
@@ -160,28 +168,15 @@ struct Message {
 }
 
 /// The next messages, as many as may be held at once. Empty at the end.
-fn next_group(
-    cx: &Selected<'_>,
-    plan: &Plan<'_>,
-    uids: &mut impl Iterator<Item = Uid>,
-) -> Vec<(SeqNum, Row)> {
+fn next_group(cx: &Selected<'_>, uids: &mut impl Iterator<Item = Uid>) -> Vec<Target> {
     let view = &cx.mailbox.view;
-    if !plan.needs_bytes {
-        loop {
-            let some: UidSet = uids.by_ref().take(GROUP_ROWS).collect();
-            let group: Vec<_> = view.rows(&some).collect();
-            if some.is_empty() || !group.is_empty() {
-                return group;
-            }
-        }
-    }
     let mut group = Vec::new();
     let mut octets = 0;
     for uid in uids {
         let Some((seq, row)) = view.seq_of(uid).zip(view.by_uid(uid)) else { continue };
         group.push((seq, row));
         octets += u64::from(row.size);
-        if group.len() >= GROUP_MESSAGES || (plan.needs_bytes && octets >= GROUP_BYTES) {
+        if group.len() >= GROUP_MESSAGES || octets >= GROUP_BYTES {
             break;
         }
     }
@@ -191,7 +186,7 @@ fn next_group(
 async fn answer(
     cx: &mut Selected<'_>,
     plan: &Plan<'_>,
-    (group, bodies): (Vec<(SeqNum, Row)>, Bodies),
+    (group, bodies): (Vec<Target>, Bodies),
     trouble: &mut Trouble,
 ) -> Result<(), No> {
     let mut messages = gather(cx, plan, (group, bodies), trouble).await;
@@ -216,7 +211,7 @@ fn is_in_memory(plan: &Plan<'_>, row: &Row) -> bool {
 fn read_bodies(
     cx: &Selected<'_>,
     plan: &Plan<'_>,
-    group: &[(SeqNum, Row)],
+    group: &[Target],
 ) -> impl Future<Output = Bodies> + use<> {
     let (storage, account) = (cx.shared.accounts.storage().clone(), cx.live.id());
     let rows = group.iter().map(|(_, row)| row).filter(|row| is_in_memory(plan, row));
@@ -233,7 +228,7 @@ fn read_bodies(
 async fn gather(
     cx: &Selected<'_>,
     plan: &Plan<'_>,
-    (group, bodies): (Vec<(SeqNum, Row)>, Bodies),
+    (group, bodies): (Vec<Target>, Bodies),
     trouble: &mut Trouble,
 ) -> Vec<Message> {
     let rows: Vec<Row> = group.iter().map(|&(_, row)| row).collect();

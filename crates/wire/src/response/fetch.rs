@@ -52,9 +52,16 @@ impl Small<'_> {
                 out.extend_from_slice(b"UID ");
                 number(out, uid.get());
             }
-            Small::ModSeq(mod_seq) => push(out, format_args!("MODSEQ ({mod_seq})")),
+            Small::ModSeq(mod_seq) => {
+                out.extend_from_slice(b"MODSEQ (");
+                number(out, mod_seq.get());
+                out.push(b')');
+            }
             Small::InternalDate(date) => push(out, format_args!("INTERNALDATE \"{date}\"")),
-            Small::Size(bytes) => push(out, format_args!("RFC822.SIZE {bytes}")),
+            Small::Size(bytes) => {
+                out.extend_from_slice(b"RFC822.SIZE ");
+                number(out, bytes);
+            }
             Small::EmailId(id) => push(out, format_args!("EMAILID ({id})")),
             Small::ThreadId(Some(id)) => push(out, format_args!("THREADID ({id})")),
             Small::ThreadId(None) => out.extend_from_slice(b"THREADID NIL"),
@@ -93,8 +100,9 @@ pub fn open(out: &mut Vec<u8>, seq: SeqNum) {
 }
 
 /// A number in digits, cheaper than by formatting: there may be millions of them in one answer.
-pub fn number(out: &mut Vec<u8>, mut number: u32) {
-    let mut digits = [0; 10];
+pub fn number(out: &mut Vec<u8>, number: impl Into<u64>) {
+    let mut number = number.into();
+    let mut digits = [0; 20];
     let mut at = digits.len();
     loop {
         at -= 1;
@@ -110,6 +118,10 @@ pub fn number(out: &mut Vec<u8>, mut number: u32) {
 
 /// `{n}` or `~{n}` and CRLF.
 pub fn literal_header(out: &mut Vec<u8>, binary: bool, length: u64) {
-    let tilde = if binary { "~" } else { "" };
-    push(out, format_args!("{tilde}{{{length}}}\r\n"));
+    if binary {
+        out.push(b'~');
+    }
+    out.push(b'{');
+    number(out, length);
+    out.extend_from_slice(b"}\r\n");
 }

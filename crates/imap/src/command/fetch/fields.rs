@@ -8,6 +8,61 @@ use bytes::Bytes;
 /// ask for is longer.
 const NAME_MAX: usize = 1024;
 
+/// A line of a header, with its ending if it has one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Line<'a> {
+    /// Begins a field, or is none: then there is no name.
+    Field(Option<&'a [u8]>, &'a [u8]),
+    /// Belongs to the line before.
+    More(&'a [u8]),
+    /// The empty line at the end.
+    End(&'a [u8]),
+}
+
+/// The lines of a header, up to its empty line.
+pub(super) fn lines(mut header: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    std::iter::from_fn(move || {
+        let &first = header.first()?;
+        let end = memchr::memchr(b'\n', header).map_or(header.len(), |at| at + 1);
+        let (line, rest) = header.split_at(end);
+        header = rest;
+        if matches!(line, b"\n" | b"\r\n") {
+            header = &[];
+            return Some(Line::End(line));
+        }
+        if matches!(first, b' ' | b'\t') {
+            return Some(Line::More(line));
+        }
+        let colon = memchr::memchr(b':', &line[..line.len().min(NAME_MAX)]);
+        Some(Line::Field(colon.map(|at| line[..at].trim_ascii_end()), line))
+    })
+}
+
+/// Adds to `out` what is wanted of a whole header.
+pub(super) fn select(header: &[u8], names: &[Bytes], not: bool, out: &mut Vec<u8>) {
+    let mut keep = not;
+    for line in lines(header) {
+        let line = match line {
+            Line::Field(name, line) => {
+                keep = is_named(name, names) != not;
+                line
+            }
+            Line::More(line) => line,
+            Line::End(line) => {
+                keep = true;
+                line
+            }
+        };
+        if keep {
+            out.extend_from_slice(line);
+        }
+    }
+}
+
+fn is_named(name: Option<&[u8]>, names: &[Bytes]) -> bool {
+    name.is_some_and(|name| names.iter().any(|asked| asked.eq_ignore_ascii_case(name)))
+}
+
 /// Passes on the wanted fields of a header that comes in pieces of any size.
 pub(super) struct FieldFilter<'a> {
     names: &'a [Bytes],
@@ -86,9 +141,7 @@ impl<'a> FieldFilter<'a> {
     fn line_is_wanted(&mut self, out: &mut Vec<u8>) {
         let colon = memchr::memchr(b':', &self.begun);
         let name = colon.map(|at| self.begun[..at].trim_ascii_end());
-        let named = name
-            .is_some_and(|name| self.names.iter().any(|asked| asked.eq_ignore_ascii_case(name)));
-        self.keep = named != self.not;
+        self.keep = is_named(name, self.names) != self.not;
         if self.keep {
             out.append(&mut self.begun);
         }
@@ -109,6 +162,9 @@ mod tests {
             filter.feed(piece, &mut out);
         }
         filter.finish(&mut out);
+        let mut selected = Vec::new();
+        select(header, &names, not, &mut selected);
+        assert_eq!(selected, out, "at once and in pieces");
         String::from_utf8_lossy(&out).into_owned()
     }
 

@@ -1,6 +1,7 @@
 //! One FETCH response: its items in the order asked.
 
 use base::DateTime;
+use mailbox::Row;
 use message::printed::Item;
 use wire::command::FetchItem;
 use wire::response::fetch::{self, SectionName, Small};
@@ -26,7 +27,7 @@ pub(super) async fn write(
         if at > 0 {
             cx.out.tail().push(b' ');
         }
-        if !small(cx, message, item) && !summarized(cx, message, item) {
+        if !small(cx, &message.row, item) && !summarized(cx, message, item) {
             let whole = body(cx, message, item).await?;
             if let Err(error) = whole {
                 let (account, uid) = (cx.live.id(), message.row.uid);
@@ -40,8 +41,7 @@ pub(super) async fn write(
 }
 
 /// Items of the columns.
-fn small(cx: &mut Selected<'_>, message: &Message, item: &FetchItem) -> bool {
-    let row = &message.row;
+pub(super) fn small(cx: &mut Selected<'_>, row: &Row, item: &FetchItem) -> bool {
     let small = match item {
         FetchItem::Flags => {
             let rev2 = cx.client.enabled.rev2;

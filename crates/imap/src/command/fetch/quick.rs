@@ -1,0 +1,438 @@
+//! FETCH of what is kept beside the messages: flags and other columns, ENVELOPE, BODYSTRUCTURE,
+//! header fields.
+//!
+//! Nothing is allocated for a message, and while some are written, what the next ones need is read.
+//! What is not kept yet is made from the message, and kept for the next time.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use base::{Uid, UidSet};
+use bytes::Bytes;
+use futures_util::future::join;
+use mailbox::Row;
+use message::Summary;
+use message::printed;
+use message::section::{Kind, locate};
+use storage::{Extract, Extracts};
+use wire::command::FetchItem;
+use wire::response::fetch::{self, SectionName};
+use wire::value::{Partial, SectionText};
+
+use super::plan::Plan;
+use super::{GROUP_BYTES, GROUP_MESSAGES, Target, Trouble, fields, items, kept};
+use crate::context::{Selected, Shared};
+use crate::error::No;
+
+/// Messages that are looked up together.
+const GROUP_ROWS: usize = 512;
+/// A header that ends behind this is not looked for in a message that is not held in memory.
+const HEADER_BYTES_MAX: u64 = 64 * 1024;
+
+/// A FETCH whose items are all kept beside the messages.
+pub(super) struct Quick<'a> {
+    items: Vec<Item<'a>>,
+    summary: Option<Extract>,
+    header: Option<Extract>,
+}
+
+enum Item<'a> {
+    Column(&'a FetchItem),
+    Printed(&'static [u8], printed::Item),
+    /// What of the header, how the answer names it, and which octets of it.
+    Header(Choice<'a>, Vec<u8>, Option<Partial>),
+}
+
+#[derive(Clone, Copy)]
+enum Choice<'a> {
+    Whole,
+    Fields(&'a [Bytes], bool),
+    Kept(kept::Mask),
+}
+
+/// What was read for a group.
+struct Found {
+    summaries: Extracts,
+    headers: Extracts,
+}
+
+impl<'a> Quick<'a> {
+    /// `None` if the plan needs more than what is kept, or sets `\Seen`.
+    pub(super) fn new(plan: &Plan<'a>, read_only: bool) -> Option<Self> {
+        if plan.sets_seen && !read_only {
+            return None;
+        }
+        let items: Option<Vec<_>> = plan.items.iter().map(|&item| Item::new(item)).collect();
+        let mut quick = Self { items: items?, summary: None, header: None };
+        for item in &quick.items {
+            match item {
+                Item::Column(_) => {}
+                Item::Printed(_, printed::Item::Envelope) => {
+                    quick.summary = Some(Extract::Summary);
+                }
+                Item::Printed(..) => {
+                    let _ = quick.summary.get_or_insert(Extract::Structure);
+                }
+                Item::Header(Choice::Kept(_), ..) => {
+                    let _ = quick.header.get_or_insert(Extract::Fields);
+                }
+                Item::Header(..) => quick.header = Some(Extract::Header),
+            }
+        }
+        if quick.header == Some(Extract::Header) {
+            quick.items.iter_mut().zip(&plan.items).for_each(|(item, asked)| item.of_whole(asked));
+        }
+        Some(quick)
+    }
+
+    /// Answers all of `targets`, which the client numbers.
+    pub(super) async fn run(
+        &self,
+        cx: &mut Selected<'_>,
+        plan: &Plan<'_>,
+        targets: &UidSet,
+        trouble: &mut Trouble,
+    ) -> Result<(), No> {
+        let shared = cx.shared;
+        let mut next = targets.first();
+        let mut group = rows(cx, targets, &mut next);
+        let mut found = self.read(cx, shared, &group).await;
+        loop {
+            // What does not fit into one answer is asked for again.
+            if let Some((_, row)) = group.get(found.answered(self, group.len())) {
+                next = Some(row.uid);
+                group.truncate(found.answered(self, group.len()));
+            }
+            if group.is_empty() {
+                return Ok(());
+            }
+            shared.go_on()?;
+            let ahead = rows(cx, targets, &mut next);
+            // In this order: the storage is at work while this thread writes.
+            let reads = self.read(cx, shared, &ahead);
+            let (read, written) = join(reads, self.write(cx, plan, &group, &found, trouble)).await;
+            written?;
+            (group, found) = (ahead, read);
+        }
+    }
+
+    /// Reads what the items need.
+    fn read<'s>(
+        &self,
+        cx: &Selected<'_>,
+        shared: &'s Shared,
+        group: &[Target],
+    ) -> impl Future<Output = Found> + Send + use<'s> {
+        let (account, storage) = (cx.live.id(), shared.accounts.storage());
+        let positions: Vec<_> = match (self.summary, self.header) {
+            (None, None) => Vec::new(),
+            _ => group.iter().map(|(_, row)| row.position).collect(),
+        };
+        let read = move |what: Option<Extract>, positions: Vec<_>| async move {
+            let Some(what) = what.filter(|_| !positions.is_empty()) else {
+                return Extracts::default();
+            };
+            let count = positions.len();
+            // Caches are disposable: without them all is made from the messages.
+            let found = storage.extracts(account, what, positions).await.unwrap_or_default();
+            if found.is_empty() { Extracts::none(count) } else { found }
+        };
+        let reads = join(read(self.summary, positions.clone()), read(self.header, positions));
+        async move {
+            let (summaries, headers) = reads.await;
+            Found { summaries, headers }
+        }
+    }
+
+    async fn write(
+        &self,
+        cx: &mut Selected<'_>,
+        plan: &Plan<'_>,
+        group: &[Target],
+        found: &Found,
+        trouble: &mut Trouble,
+    ) -> Result<(), No> {
+        let mut nth = 0;
+        while let Some(target) = group.get(nth) {
+            if self.line(cx, target, found.summaries.get(nth), found.headers.get(nth)) {
+                nth += 1;
+            } else {
+                let mut octets = 0;
+                let run = group[nth..].iter().zip(nth..).take(GROUP_MESSAGES);
+                let run = run.take_while(|((_, row), at)| {
+                    let fits = *at == nth || (octets < GROUP_BYTES && !found.has(self, *at));
+                    octets += u64::from(row.size);
+                    fits
+                });
+                let end = nth + run.count();
+                self.make(cx, plan, &group[nth..end], trouble).await?;
+                nth = end;
+            }
+            cx.out.flow().await?;
+        }
+        Ok(())
+    }
+
+    /// Writes one response; false, and nothing written, if something that it needs is not there.
+    fn line(
+        &self,
+        cx: &mut Selected<'_>,
+        (seq, row): &Target,
+        summary: Option<&[u8]>,
+        header: Option<&[u8]>,
+    ) -> bool {
+        let begun = cx.out.tail().len();
+        fetch::open(cx.out.tail(), *seq);
+        for (nth, item) in self.items.iter().enumerate() {
+            if nth > 0 {
+                cx.out.tail().push(b' ');
+            }
+            let written = match item {
+                Item::Column(item) => items::small(cx, row, item),
+                Item::Printed(label, item) => {
+                    let utf8 = cx.out.encoding().utf8;
+                    let tail = cx.out.tail();
+                    tail.extend_from_slice(label);
+                    summary.is_some_and(|summary| match self.summary {
+                        Some(Extract::Structure) => {
+                            printed::print_structure(summary, *item, utf8, tail)
+                        }
+                        _ => printed::print(summary, *item, utf8, tail),
+                    })
+                }
+                Item::Header(choice, label, partial) => {
+                    let tail = cx.out.tail();
+                    tail.extend_from_slice(label);
+                    header.and_then(|header| choice.print(header, *partial, tail)).is_some()
+                }
+            };
+            if !written {
+                cx.out.tail().truncate(begun);
+                return false;
+            }
+        }
+        cx.out.tail().extend_from_slice(b")\r\n");
+        true
+    }
+
+    /// Makes what is missing of these messages from their bytes, keeps it, and writes them.
+    async fn make(
+        &self,
+        cx: &mut Selected<'_>,
+        plan: &Plan<'_>,
+        group: &[Target],
+        trouble: &mut Trouble,
+    ) -> Result<(), No> {
+        let rows: Vec<Row> = group.iter().map(|&(_, row)| row).collect();
+        let summaries = cx.live.summaries(&rows).await;
+        let headers = match self.header {
+            Some(what) => headers(cx, what, &rows, &summaries).await,
+            None => vec![None; rows.len()],
+        };
+        let summaries: Vec<Option<Bytes>> = summaries
+            .into_iter()
+            .map(|summary| match self.summary {
+                Some(Extract::Structure) => {
+                    printed::structures(&summary.ok()?.encode()).map(Bytes::from)
+                }
+                _ => Some(summary.ok()?.encode()),
+            })
+            .collect();
+        if self.summary == Some(Extract::Structure) {
+            keep(cx, Extract::Structure, &rows, &summaries).await;
+        }
+        if let Some(what) = self.header {
+            keep(cx, what, &rows, &headers).await;
+        }
+        for ((target, summary), header) in group.iter().zip(&summaries).zip(&headers) {
+            if !self.line(cx, target, summary.as_deref(), header.as_deref()) {
+                // Damaged, or too large to be kept.
+                let bodies = super::read_bodies(cx, plan, &[*target]).await;
+                super::answer(cx, plan, (vec![*target], bodies), trouble).await?;
+            }
+            cx.out.flow().await?;
+        }
+        Ok(())
+    }
+}
+
+/// The messages' headers in the form they are kept in; `None` where one is not, or cannot be read.
+async fn headers(
+    cx: &Selected<'_>,
+    what: Extract,
+    rows: &[Row],
+    summaries: &[Result<Arc<Summary>, storage::Error>],
+) -> Vec<Option<Bytes>> {
+    let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
+    let is_small = |row: &Row| u64::from(row.size) <= GROUP_BYTES;
+    let small = rows.iter().filter(|row| is_small(row)).map(|row| row.position).collect();
+    let mut small = storage.messages(account, small).await.into_iter();
+    let mut headers = Vec::with_capacity(rows.len());
+    for (row, summary) in rows.iter().zip(summaries) {
+        let read = if is_small(row) { small.next() } else { None };
+        let located = summary.as_ref().ok().and_then(|s| locate(s.root(), &[], Kind::Header));
+        let range = located.map(|found| found.start..found.end);
+        let bytes = match (&range, read) {
+            (None, _) => None,
+            (Some(_), Some(read)) => read.ok(),
+            (Some(range), None) => beginning(cx, row, range.end).await,
+        };
+        headers.push(range.zip(bytes).and_then(|(range, bytes)| {
+            // Both are at most the length, which is a usize.
+            let end = range.end.min(bytes.len() as u64);
+            let header = &bytes[range.start.min(end) as usize..end as usize];
+            if what == Extract::Fields { kept::fields(header) } else { kept::whole(header) }
+        }));
+    }
+    headers
+}
+
+/// The first bytes of a large message, `count` at least.
+async fn beginning(cx: &Selected<'_>, row: &Row, count: u64) -> Option<Bytes> {
+    if count > HEADER_BYTES_MAX {
+        return None;
+    }
+    let storage = cx.shared.accounts.storage();
+    let mut message = storage.open(cx.live.id(), row.position).await.ok()?;
+    let mut bytes = Vec::new();
+    while (bytes.len() as u64) < count {
+        bytes.extend_from_slice(&message.next().await.ok()??);
+    }
+    Some(bytes.into())
+}
+
+/// The next rows of `targets` from `next` on.
+fn rows(cx: &Selected<'_>, targets: &UidSet, next: &mut Option<Uid>) -> Vec<Target> {
+    let Some(from) = *next else { return Vec::new() };
+    let (mut some, mut room) = (UidSet::new(), GROUP_ROWS as u32);
+    let ranges = targets.ranges();
+    *next = None;
+    for &(first, last) in &ranges[ranges.partition_point(|&(_, last)| last < from)..] {
+        let first = first.max(from);
+        if room == 0 {
+            *next = Some(first);
+            break;
+        }
+        let end = Uid::new(first.get().saturating_add(room - 1)).map_or(last, |end| end.min(last));
+        some.insert_range(first, end);
+        room -= end.get() - first.get() + 1;
+        if end < last {
+            *next = end.next();
+            break;
+        }
+    }
+    cx.mailbox.view.rows(&some).collect()
+}
+
+/// Puts what was made where it is found the next time.
+async fn keep(cx: &Selected<'_>, what: Extract, rows: &[Row], made: &[Option<Bytes>]) {
+    let new = rows.iter().zip(made);
+    let new = new.filter_map(|(row, made)| Some((row.position, made.clone()?))).collect();
+    let put = cx.shared.accounts.storage().put_extracts(cx.live.id(), what, new);
+    if let Err(error) = put.await {
+        tracing::debug!(account = %cx.live.id(), %error, "extracts not cached");
+    }
+}
+
+impl Found {
+    /// How many messages of the group have their answers.
+    fn answered(&self, quick: &Quick<'_>, group: usize) -> usize {
+        let summaries = quick.summary.map_or(group, |_| self.summaries.len());
+        let headers = quick.header.map_or(group, |_| self.headers.len());
+        summaries.min(headers)
+    }
+
+    fn has(&self, quick: &Quick<'_>, nth: usize) -> bool {
+        (quick.summary.is_none() || self.summaries.get(nth).is_some())
+            && (quick.header.is_none() || self.headers.get(nth).is_some())
+    }
+}
+
+impl<'a> Item<'a> {
+    fn new(item: &'a FetchItem) -> Option<Self> {
+        Some(match item {
+            FetchItem::Envelope => Self::Printed(b"ENVELOPE ", printed::Item::Envelope),
+            FetchItem::Body => Self::Printed(b"BODY ", printed::Item::Body),
+            FetchItem::BodyStructure => {
+                Self::Printed(b"BODYSTRUCTURE ", printed::Item::BodyStructure)
+            }
+            FetchItem::Rfc822Header => {
+                Self::Header(Choice::Whole, b"RFC822.HEADER ".to_vec(), None)
+            }
+            FetchItem::BodySection { section, partial, .. } if section.path.is_empty() => {
+                let choice = match &section.text {
+                    SectionText::Header => Choice::Whole,
+                    SectionText::HeaderFields { not: false, fields } => {
+                        kept::Mask::new(fields).map_or(Choice::Fields(fields, false), Choice::Kept)
+                    }
+                    SectionText::HeaderFields { not, fields } => Choice::Fields(fields, *not),
+                    _ => return None,
+                };
+                let mut label = Vec::new();
+                let offset = partial.map(|partial| partial.offset);
+                fetch::section_name(&mut label, SectionName::Body(section), offset);
+                label.push(b' ');
+                Self::Header(choice, label, *partial)
+            }
+            FetchItem::Flags
+            | FetchItem::Uid
+            | FetchItem::ModSeq
+            | FetchItem::InternalDate
+            | FetchItem::Rfc822Size
+            | FetchItem::EmailId
+            | FetchItem::ThreadId
+            | FetchItem::SaveDate => Self::Column(item),
+            _ => return None,
+        })
+    }
+
+    /// Another item needs the whole header: then this one is made from it too.
+    fn of_whole(&mut self, item: &'a FetchItem) {
+        if let (Self::Header(choice, ..), FetchItem::BodySection { section, .. }) = (self, item)
+            && let SectionText::HeaderFields { not, fields } = &section.text
+        {
+            *choice = Choice::Fields(fields, *not);
+        }
+    }
+}
+
+impl Choice<'_> {
+    /// Writes what is wanted of a header that was kept as a string; `None` if it is of another
+    /// version.
+    fn print(self, kept: &[u8], partial: Option<Partial>, out: &mut Vec<u8>) -> Option<()> {
+        match self {
+            Self::Whole => string(kept::header(kept)?, partial, out),
+            Self::Kept(mask) if partial.is_none() => {
+                let records = kept::chosen(kept, mask)?;
+                announce(records.clone().map(<[u8]>::len).sum(), out);
+                records.for_each(|lines| out.extend_from_slice(lines));
+            }
+            Self::Kept(mask) => {
+                string(&kept::chosen(kept, mask)?.collect::<Vec<_>>().concat(), partial, out);
+            }
+            Self::Fields(names, not) => {
+                let mut chosen = Vec::new();
+                fields::select(kept::header(kept)?, names, not, &mut chosen);
+                string(&chosen, partial, out);
+            }
+        }
+        Some(())
+    }
+}
+
+fn string(bytes: &[u8], partial: Option<Partial>, out: &mut Vec<u8>) {
+    let length = bytes.len() as u64;
+    let (skip, take) = partial.map_or((0, length), |partial| (partial.offset, partial.length));
+    let from = skip.min(length);
+    // Both ends are at most the length, which is a usize.
+    let wanted = &bytes[from as usize..(from + take.min(length - from)) as usize];
+    announce(wanted.len(), out);
+    out.extend_from_slice(wanted);
+}
+
+fn announce(length: usize, out: &mut Vec<u8>) {
+    match length {
+        0 => out.extend_from_slice(b"\"\""),
+        _ => fetch::literal_header(out, false, length as u64),
+    }
+}

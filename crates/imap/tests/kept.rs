@@ -1,0 +1,140 @@
+//! What is answered from what is kept beside the messages is what the messages themselves answer:
+//! when it is made, when it is there, and when it is damaged.
+
+mod common;
+mod odd_storage;
+mod one_client;
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use one_client::Client;
+use proptest::prelude::*;
+use storage::{Extract, Storage};
+use testkit::{block_on, mail};
+
+/// What clients ask to show a mailbox, and what else the kept extracts have to answer.
+const ASKED: &[&str] = &[
+    "UID FLAGS",
+    "FLAGS INTERNALDATE RFC822.SIZE ENVELOPE",
+    "FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY",
+    "BODYSTRUCTURE",
+    "BODY BODYSTRUCTURE",
+    "BODY.PEEK[HEADER.FIELDS (DATE FROM TO CC SUBJECT MESSAGE-ID REFERENCES)]",
+    // Thunderbird
+    "UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (From To Cc Bcc Subject Date Message-ID Priority \
+     X-Priority References Newsgroups In-Reply-To Content-Type Reply-To)]",
+    // mutt
+    "UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (DATE FROM SENDER SUBJECT TO CC \
+     MESSAGE-ID REFERENCES CONTENT-TYPE CONTENT-DESCRIPTION IN-REPLY-TO REPLY-TO LINES LIST-POST \
+     LIST-SUBSCRIBE LIST-UNSUBSCRIBE X-LABEL)]",
+    // Outlook
+    "UID RFC822.SIZE FLAGS BODY.PEEK[HEADER] INTERNALDATE",
+    "RFC822.HEADER ENVELOPE EMAILID THREADID SAVEDATE MODSEQ",
+    "BODY.PEEK[HEADER.FIELDS (subject)]<0.10> BODY.PEEK[HEADER.FIELDS (SUBJECT to)]<3.4000000000>",
+    "BODY.PEEK[HEADER.FIELDS (x-other subject)] BODY.PEEK[HEADER.FIELDS (To)]<1.2>",
+    "BODY.PEEK[HEADER.FIELDS.NOT (Received From)] BODY.PEEK[HEADER]<5.7>",
+    "BODY.PEEK[HEADER.FIELDS.NOT (Received)]<2.9> BODYSTRUCTURE",
+];
+
+/// Asks for a part's header too, which is not kept: so all comes from the message.
+fn from_message(client: &mut Client, number: usize, items: &str) -> Vec<u8> {
+    let answer = client.ask(&format!("x FETCH {number} ({items} BODY.PEEK[1.MIME]<0.1>)"));
+    let end = memchr::memmem::rfind(&answer, b" BODY[1.MIME]<0> ");
+    let end = end.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&answer)));
+    [&answer[..end], b")\r\n"].concat()
+}
+
+fn check(client: &mut Client, messages: usize) {
+    for items in ASKED {
+        let expected: Vec<u8> =
+            (1..=messages).flat_map(|n| from_message(client, n, items)).collect();
+        for time in ["made", "kept"] {
+            let found = client.ask(&format!("x FETCH 1:* ({items})"));
+            let found = found.strip_suffix(b"x OK FETCH completed\r\n").expect("all were answered");
+            let shown = String::from_utf8_lossy(found);
+            assert!(found == expected, "{time}, {items}: {shown}");
+        }
+        let read = client.storage.octets_read.load(Ordering::Relaxed);
+        client.ask(&format!("x FETCH 1:* ({items})"));
+        assert_eq!(client.storage.octets_read.load(Ordering::Relaxed), read, "{items}");
+    }
+}
+
+fn selected(messages: &[Vec<u8>]) -> Client {
+    let mut client = Client::new();
+    messages.iter().for_each(|message| client.deliver(message));
+    client.ask("b SELECT INBOX (CONDSTORE)");
+    client
+}
+
+#[test]
+fn made_up_mail() {
+    let messages: Vec<_> = (0..120).map(mail::message).collect();
+    let mut client = selected(&messages);
+    client.ask("c STORE 3,7:9 +FLAGS (\\Flagged $Forwarded other)");
+    client.ask("c STORE 7 +FLAGS.SILENT (\\Seen)");
+    check(&mut client, 120);
+    client.ask("c STORE 1:5,50 +FLAGS.SILENT (\\Deleted)");
+    client.ask("c EXPUNGE");
+    check(&mut client, 114);
+}
+
+#[test]
+fn damaged_extracts_are_made_again() {
+    let mut client = selected(&(0..3).map(mail::message).collect::<Vec<_>>());
+    let account = block_on(client.storage.accounts()).expect("accounts")[0];
+    let live = block_on(client.server.shared.accounts.open(account)).expect("the account");
+    let positions: Vec<_> = {
+        let state = live.state();
+        let inbox = state.find("INBOX").expect("INBOX").mailbox;
+        inbox.rows().map(|row| row.position).collect()
+    };
+    let items = "ENVELOPE BODYSTRUCTURE";
+    let expected: Vec<u8> = (1..=3).flat_map(|n| from_message(&mut client, n, items)).collect();
+    for noise in [&b""[..], b"\x01", b"\x02", b"\x02\x05", b"\x02\0\xff", b"noise"] {
+        for what in Extract::ALL {
+            let new = positions.iter().map(|&at| (at, Bytes::from_static(noise))).collect();
+            block_on(client.storage.put_extracts(account, what, new)).expect("put");
+        }
+        for items in [items, "BODYSTRUCTURE"] {
+            let found = client.ask(&format!("x FETCH 1:* ({items})"));
+            let found = found.strip_suffix(b"x OK FETCH completed\r\n").expect("all were answered");
+            let full = items.starts_with("ENV");
+            assert!(!full || found == expected, "{}", String::from_utf8_lossy(found));
+        }
+    }
+}
+
+/// Pieces that headers are made of, in no order.
+fn header() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop::sample::select(vec![
+        &b"From: a <b@c>\r\n"[..],
+        b"from : odd\n",
+        b"TO: x@y,\r\n z@y\r\n",
+        b"To:",
+        b": no name\r\n",
+        b"no colon\r\n",
+        b" folded\r\n",
+        b"\t",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"X-Other: y\r\n",
+        b"Received: from a\r\n\tby b\r\n",
+        b"Subject: \xc3\xa4\r\n",
+        b"subject: again\r\n",
+        b"Content-Type: multipart/mixed; boundary=b\r\n",
+        b"--b\r\n",
+    ]);
+    prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_header(messages in prop::collection::vec(header(), 1..4)) {
+        check(&mut selected(&messages), messages.len());
+    }
+}
