@@ -1,27 +1,52 @@
-//! What a server costs: processor time, memory, bytes on disk, read from `/proc` for the server's
-//! process and its descendants.
+//! What a server costs: processor time, memory, bytes on disk, of the server's process and its
+//! descendants.
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Processor seconds and resident bytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Cost {
-    /// User and system time of the processes and of those that have ended.
-    pub(crate) cpu_seconds: f64,
-    /// Proportional set size: shared pages are counted once.
-    pub(crate) memory_bytes: u64,
+use nix::time::ClockId;
+use nix::unistd::Pid;
+
+use crate::imap::Failure;
+
+/// Processor seconds of a process and all below it, also of those that have ended.
+pub(crate) fn cpu_seconds(root: u32) -> f64 {
+    family(root).into_iter().map(|pid| clock_seconds(pid) + ended_seconds(pid)).sum()
 }
 
-/// The cost of a process and all below it.
-pub(crate) fn of(pid: u32) -> Cost {
-    let mut cost = Cost::default();
-    for pid in family(pid) {
-        cost.cpu_seconds += cpu_seconds(pid);
-        cost.memory_bytes += memory_bytes(pid);
-    }
-    cost
+/// Processor seconds of this process.
+pub(crate) fn own_cpu_seconds() -> f64 {
+    seconds(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// Resident bytes of a process and all below it; what they share counts once.
+pub(crate) fn memory_bytes(root: u32) -> u64 {
+    family(root).into_iter().map(|pid| kib(pid, "smaps_rollup", "Pss:")).sum::<u64>() * 1024
+}
+
+/// The most memory a process ever had resident, in bytes.
+pub(crate) fn memory_most(pid: u32) -> u64 {
+    kib(pid, "status", "VmHWM:") * 1024
+}
+
+fn seconds(clock: ClockId) -> f64 {
+    let time = clock.now().map(std::time::Duration::from);
+    time.map_or(0.0, |time| time.as_secs_f64())
+}
+
+fn clock_seconds(pid: u32) -> f64 {
+    let pid = i32::try_from(pid).map(Pid::from_raw);
+    let clock = pid.ok().and_then(|pid| ClockId::pid_cpu_clock_id(pid).ok());
+    clock.map_or(0.0, seconds)
+}
+
+/// cutime and cstime (proc(5)), in hundredths of a second.
+fn ended_seconds(pid: u32) -> f64 {
+    let fields = stat(pid).unwrap_or_default();
+    let ticks = fields.iter().skip(13).take(2).filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
 }
 
 fn stat(pid: u32) -> Option<Vec<String>> {
@@ -48,32 +73,14 @@ fn family(root: u32) -> Vec<u32> {
     all
 }
 
-fn cpu_seconds(pid: u32) -> f64 {
-    // utime, stime, cutime, cstime (proc(5)), in hundredths of a second.
-    let ticks = |fields: Vec<String>| {
-        fields.iter().skip(11).take(4).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>()
-    };
-    stat(pid).map_or(0.0, ticks) / 100.0
-}
-
-fn memory_bytes(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("Pss:"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
-}
-
-/// The most memory a process ever had resident, in bytes.
-pub(crate) fn memory_most(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
+fn kib(pid: u32, file: &str, key: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with(key));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
 }
 
 /// Bytes of all files below, as the file system allots them.
 pub(crate) fn disk_bytes(path: &Path) -> u64 {
-    use std::os::unix::fs::MetadataExt;
     let Ok(entries) = fs::read_dir(path) else { return 0 };
     entries
         .flatten()
@@ -82,4 +89,16 @@ pub(crate) fn disk_bytes(path: &Path) -> u64 {
             _ => entry.metadata().map_or(0, |metadata| metadata.blocks() * 512),
         })
         .sum()
+}
+
+/// Bytes that were ever written to the device on which `path` is.
+pub(crate) fn written_bytes(path: &Path) -> Result<u64, Failure> {
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let device = fs::metadata(path).map_err(failed)?.dev();
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let stat = format!("/sys/dev/block/{major}:{minor}/stat");
+    let text = fs::read_to_string(&stat).map_err(|error| format!("{stat}: {error}"))?;
+    // The seventh number: sectors of 512 bytes (Documentation/block/stat.rst).
+    let sectors = text.split_whitespace().nth(6).and_then(|field| field.parse::<u64>().ok());
+    sectors.map(|sectors| sectors * 512).ok_or_else(|| format!("{stat}: {text}"))
 }

@@ -9,7 +9,7 @@ use crate::imap::{Failure, Imap};
 use crate::lmtp::Lmtp;
 use crate::mail::{Sizes, message};
 use crate::servers::{Kind, PASSWORD, Server};
-use crate::workloads::{expect, number_after};
+use crate::work::{expect, number_after};
 
 /// Rows and the unit of their values.
 const ROWS: &[(&str, &str)] = &[
@@ -60,7 +60,7 @@ fn table(sizes: &[usize], columns: &[Vec<f64>]) -> String {
 
 /// One column.
 fn measure(binary: &Path, messages: usize) -> Result<Vec<f64>, Failure> {
-    let mut server = Server::start_with(Kind::Martlet, binary, SETTINGS)?;
+    let mut server = Server::start_in(&std::env::temp_dir(), Kind::Martlet, binary, SETTINGS)?;
     fill(&server, messages)?;
     let (load, most, each) = cold(&mut server, messages)?;
     let mut imap = Imap::login(&server.imap, USER, PASSWORD)?;
@@ -116,13 +116,13 @@ fn cold(server: &mut Server, messages: usize) -> Result<(f64, f64, f64), Failure
     server.restart()?;
     // Checking a password takes 19 MiB for a moment, whatever is in the mailbox.
     Imap::login(&server.imap, "user1", PASSWORD)?.ok("SELECT INBOX")?;
-    let before = cost::of(server.pid()).memory_bytes;
+    let before = cost::memory_bytes(server.pid());
     let start = Instant::now();
     let mut imap = Imap::login(&server.imap, USER, PASSWORD)?;
     let exists = imap.ok("SELECT INBOX")?.exists.unwrap_or(0);
     let load = start.elapsed().as_secs_f64() * 1e3;
     expect("EXISTS", exists, messages as u64)?;
-    let after = cost::of(server.pid()).memory_bytes;
+    let after = cost::memory_bytes(server.pid());
     let each = after.saturating_sub(before) as f64 / messages as f64;
     Ok((load, cost::memory_most(server.pid()) as f64 / 1024.0, each))
 }

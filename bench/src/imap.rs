@@ -1,63 +1,98 @@
 //! The load generator's IMAP client: far cheaper than the servers it drives. It counts lines and
 //! tags, and passes over literals by their length.
 
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
+use std::io::Write;
 
 use memchr::memchr;
 
-use crate::tls;
-
-/// Anything that went wrong, in words.
-pub(crate) type Failure = String;
+use crate::drive::Talk;
+pub(crate) use crate::wire::Failure;
+use crate::wire::{Socket, Wire, text};
 
 /// What a command's answer held.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     /// `* n FETCH` lines.
     pub(crate) fetched: u64,
+    /// Whether one of them had a number that is not above the one before.
+    pub(crate) disordered: bool,
     /// Bytes in literals.
     pub(crate) literal_bytes: u64,
-    /// All bytes.
-    pub(crate) bytes: u64,
     /// `* n EXPUNGE` lines.
     pub(crate) expunged: u64,
     /// The last `* n EXISTS`.
     pub(crate) exists: Option<u64>,
-    /// Numbers in `* SEARCH` or `* SORT`; parentheses in `* THREAD`.
-    pub(crate) found: u64,
+    /// What follows `* SEARCH`, `* SORT` and `* THREAD`.
+    pub(crate) listed: Vec<u8>,
     /// The tagged line without its tag.
     pub(crate) tagged: String,
+    last: u64,
 }
 
-/// Bytes both ways.
-pub(crate) trait Socket: Read + Write + Send {}
-impl<T: Read + Write + Send> Socket for T {}
+impl Answer {
+    /// Whether the tagged line says OK.
+    pub(crate) fn is_ok(&self) -> bool {
+        self.tagged.starts_with("OK")
+    }
+
+    /// The numbers of a search, a sort or a thread, in their order.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> + '_ {
+        let words = self.listed.split(|byte| !byte.is_ascii_digit());
+        words.filter(|word| !word.is_empty()).map(|word| number(word).unwrap_or(0))
+    }
+}
 
 /// A connection.
 pub(crate) struct Imap {
-    stream: Box<dyn Socket>,
-    buffer: Box<[u8]>,
-    from: usize,
-    to: usize,
+    wire: Wire,
+    answer: Answer,
+    /// Of a literal.
+    left: u64,
+    /// After a literal.
+    continued: bool,
+}
+
+impl Talk for Imap {
+    fn wire(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+
+    fn advance(&mut self) -> Result<Option<Answer>, Failure> {
+        loop {
+            if !self.wire.skip(&mut self.left) {
+                return Ok(None);
+            }
+            let Some(range) = self.wire.line() else { return Ok(None) };
+            let line = self.wire.bytes(range);
+            if !self.continued {
+                if let Some(tagged) = line.strip_prefix(b"a ") {
+                    self.answer.tagged = String::from_utf8_lossy(tagged).into_owned();
+                    return Ok(Some(std::mem::take(&mut self.answer)));
+                }
+                count(line, &mut self.answer);
+            }
+            let literal = literal(line);
+            self.continued = literal.is_some();
+            self.left = literal.unwrap_or(0);
+            self.answer.literal_bytes += self.left;
+        }
+    }
 }
 
 impl Imap {
     /// Connects and reads the greeting.
     pub(crate) fn connect(address: &str) -> Result<Self, Failure> {
-        Self::greeted(Box::new(connect(address)?))
+        Self::greeted(Wire::connect(address, false)?)
     }
 
     /// The same inside TLS.
     pub(crate) fn connect_tls(address: &str) -> Result<Self, Failure> {
-        Self::greeted(Box::new(tls::wrap(connect(address)?)?))
+        Self::greeted(Wire::connect(address, true)?)
     }
 
-    fn greeted(stream: Box<dyn Socket>) -> Result<Self, Failure> {
-        let mut imap = Self { stream, buffer: vec![0; 64 * 1024].into(), from: 0, to: 0 };
-        let mut greeting = Vec::new();
-        imap.line(&mut greeting)?;
+    fn greeted(wire: Wire) -> Result<Self, Failure> {
+        let mut imap = Self { wire, answer: Answer::default(), left: 0, continued: false };
+        imap.line_with("* ")?;
         Ok(imap)
     }
 
@@ -69,15 +104,15 @@ impl Imap {
     }
 
     /// The socket, for those who only wait.
-    pub(crate) fn into_socket(self) -> Box<dyn Socket> {
-        self.stream
+    pub(crate) fn into_socket(self) -> Socket {
+        self.wire.socket
     }
 
     /// Sends a command and reads its answer, which has to be OK.
     pub(crate) fn ok(&mut self, command: &str) -> Result<Answer, Failure> {
         self.send(command.as_bytes())?;
         let answer = self.answer()?;
-        match answer.tagged.starts_with("OK") {
+        match answer.is_ok() {
             true => Ok(answer),
             false => Err(format!("{command:.60}: {}", answer.tagged)),
         }
@@ -89,17 +124,9 @@ impl Imap {
         mailbox: &str,
         messages: &[Vec<u8>],
     ) -> Result<Answer, Failure> {
-        let mut out = Vec::with_capacity(messages.iter().map(Vec::len).sum::<usize>() + 64);
-        out.extend_from_slice(b"a APPEND ");
-        out.extend_from_slice(mailbox.as_bytes());
-        for message in messages {
-            out.extend_from_slice(format!(" {{{}+}}\r\n", message.len()).as_bytes());
-            out.extend_from_slice(message);
-        }
-        out.extend_from_slice(b"\r\n");
-        self.stream.write_all(&out).map_err(text)?;
+        self.wire.socket.write_all(&append(mailbox, messages)).map_err(text)?;
         let answer = self.answer()?;
-        match answer.tagged.starts_with("OK") {
+        match answer.is_ok() {
             true => Ok(answer),
             false => Err(format!("APPEND: {}", answer.tagged)),
         }
@@ -108,34 +135,16 @@ impl Imap {
     /// Sends a command without waiting.
     pub(crate) fn send(&mut self, command: &[u8]) -> Result<(), Failure> {
         let line = [b"a ", command, b"\r\n"].concat();
-        self.stream.write_all(&line).map_err(text)
+        self.wire.socket.write_all(&line).map_err(text)
     }
 
     /// Reads up to the tagged line.
     pub(crate) fn answer(&mut self) -> Result<Answer, Failure> {
-        let mut answer = Answer::default();
-        let mut line = Vec::with_capacity(512);
-        let mut continued = false;
         loop {
-            line.clear();
-            self.line(&mut line)?;
-            answer.bytes += line.len() as u64 + 2;
-            if !continued {
-                if let Some(tagged) = line.strip_prefix(b"a ") {
-                    answer.tagged = String::from_utf8_lossy(tagged).into_owned();
-                    return Ok(answer);
-                }
-                count(&line, &mut answer);
+            if let Some(answer) = self.advance()? {
+                return Ok(answer);
             }
-            match literal(&line) {
-                Some(bytes) => {
-                    self.skip(bytes)?;
-                    answer.literal_bytes += bytes;
-                    answer.bytes += bytes;
-                    continued = true;
-                }
-                None => continued = false,
-            }
+            self.wire.fill().map_err(text)?;
         }
     }
 
@@ -146,90 +155,88 @@ impl Imap {
 
     /// Reads lines until one has `word`, and gives that one.
     pub(crate) fn line_with(&mut self, word: &str) -> Result<String, Failure> {
-        let mut line = Vec::new();
         loop {
-            line.clear();
-            self.line(&mut line)?;
-            if memchr::memmem::find(&line, word.as_bytes()).is_some() {
-                return Ok(String::from_utf8_lossy(&line).into_owned());
-            }
-        }
-    }
-
-    fn fill(&mut self) -> Result<(), Failure> {
-        (self.from, self.to) = (0, self.stream.read(&mut self.buffer).map_err(text)?);
-        if self.to == 0 { Err("the server closed the connection".into()) } else { Ok(()) }
-    }
-
-    fn line(&mut self, line: &mut Vec<u8>) -> Result<(), Failure> {
-        loop {
-            if self.from == self.to {
-                self.fill()?;
-            }
-            let here = &self.buffer[self.from..self.to];
-            match memchr(b'\n', here) {
-                Some(end) => {
-                    line.extend_from_slice(&here[..end]);
-                    self.from += end + 1;
-                    if line.last() == Some(&b'\r') {
-                        line.pop();
+            match self.wire.line() {
+                None => self.wire.fill().map_err(text)?,
+                Some(range) => {
+                    let line = self.wire.bytes(range);
+                    if memchr::memmem::find(line, word.as_bytes()).is_some() {
+                        return Ok(String::from_utf8_lossy(line).into_owned());
                     }
-                    return Ok(());
-                }
-                None => {
-                    line.extend_from_slice(here);
-                    self.from = self.to;
                 }
             }
         }
     }
+}
 
-    fn skip(&mut self, mut bytes: u64) -> Result<(), Failure> {
-        while bytes > 0 {
-            if self.from == self.to {
-                self.fill()?;
-            }
-            let part = bytes.min((self.to - self.from) as u64);
-            // At most the buffer's length.
-            self.from += part as usize;
-            bytes -= part;
-        }
-        Ok(())
+/// A whole APPEND command, with literals that wait for nothing (RFC 7888).
+pub(crate) fn append(mailbox: &str, messages: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(messages.iter().map(|message| message.len() + 16).sum());
+    out.extend_from_slice(b"a APPEND ");
+    out.extend_from_slice(mailbox.as_bytes());
+    for message in messages {
+        out.extend_from_slice(format!(" {{{}+}}\r\n", message.len()).as_bytes());
+        out.extend_from_slice(message);
     }
+    out.extend_from_slice(b"\r\n");
+    out
 }
 
-fn connect(address: &str) -> Result<TcpStream, Failure> {
-    let stream = TcpStream::connect(address).map_err(|error| format!("{address}: {error}"))?;
-    stream.set_nodelay(true).map_err(text)?;
-    stream.set_read_timeout(Some(Duration::from_secs(300))).map_err(text)?;
-    Ok(stream)
-}
-
-fn text(error: io::Error) -> Failure {
-    error.to_string()
+fn number(digits: &[u8]) -> Option<u64> {
+    let add = |sum: u64, &digit: &u8| match digit {
+        b'0'..=b'9' => sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+        _ => None,
+    };
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }
 
 fn literal(line: &[u8]) -> Option<u64> {
     let digits = line.strip_suffix(b"}")?;
-    let open = memchr::memrchr(b'{', digits)?;
-    std::str::from_utf8(&digits[open + 1..]).ok()?.parse().ok()
+    number(&digits[memchr::memrchr(b'{', digits)? + 1..])
 }
 
 fn count(line: &[u8], answer: &mut Answer) {
     let Some(rest) = line.strip_prefix(b"* ") else { return };
-    for (word, numbers) in [(&b"SEARCH"[..], true), (b"SORT", true), (b"THREAD", false)] {
-        if let Some(found) = rest.strip_prefix(word) {
-            let separator = if numbers { b' ' } else { b'(' };
-            answer.found += memchr::memchr_iter(separator, found).count() as u64;
-            return;
-        }
-    }
     let Some(end) = memchr(b' ', rest) else { return };
-    let number = std::str::from_utf8(&rest[..end]).ok().and_then(|digits| digits.parse().ok());
-    match (number, &rest[end + 1..]) {
-        (Some(_), word) if word.starts_with(b"FETCH") => answer.fetched += 1,
-        (Some(_), word) if word.starts_with(b"EXPUNGE") => answer.expunged += 1,
-        (Some(number), word) if word.starts_with(b"EXISTS") => answer.exists = Some(number),
-        _ => {}
+    let (word, what) = (&rest[..end], &rest[end + 1..]);
+    let Some(number) = number(word) else {
+        if matches!(word, b"SEARCH" | b"SORT" | b"THREAD") {
+            answer.listed.extend_from_slice(what);
+        }
+        return;
+    };
+    if what.starts_with(b"FETCH") {
+        answer.fetched += 1;
+        answer.disordered |= number <= answer.last;
+        answer.last = number;
+    } else if what.starts_with(b"EXPUNGE") {
+        answer.expunged += 1;
+    } else if what.starts_with(b"EXISTS") {
+        answer.exists = Some(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted() {
+        let mut answer = Answer::default();
+        let lines: [&[u8]; 6] = [
+            b"* 3 EXISTS",
+            b"* 1 FETCH (UID 1)",
+            b"* 3 FETCH (BODY[] {12}",
+            b"* 2 EXPUNGE",
+            b"* SORT 3 1 2",
+            b"* SEARCH",
+        ];
+        lines.iter().for_each(|line| count(line, &mut answer));
+        assert_eq!((answer.exists, answer.fetched, answer.expunged), (Some(3), 2, 1));
+        assert_eq!(answer.numbers().collect::<Vec<_>>(), [3, 1, 2]);
+        assert!(!answer.disordered);
+        count(b"* 2 FETCH (UID 2)", &mut answer);
+        assert!(answer.disordered);
+        assert_eq!((literal(lines[2]), literal(b"{x}"), literal(b"{}")), (Some(12), None, None));
     }
 }

@@ -1,55 +1,85 @@
-//! The load generator's LMTP client, which delivers as Postfix does.
+//! The load generator's LMTP client, which delivers as Postfix does: the envelope in one segment.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::io::Write;
 
-use crate::imap::Failure;
+use crate::drive::Talk;
+use crate::imap::{Answer, Failure};
+use crate::wire::{Wire, text};
 
 /// A connection after LHLO.
 pub(crate) struct Lmtp {
-    reader: BufReader<TcpStream>,
-    writer: TcpStream,
+    wire: Wire,
+    /// Whether the message's own bytes are due.
+    in_data: bool,
+}
+
+impl Talk for Lmtp {
+    fn wire(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+
+    /// An answer is that to an envelope, three replies, or that to a message, one.
+    fn advance(&mut self) -> Result<Option<Answer>, Failure> {
+        while let Some(range) = self.wire.line() {
+            let line = self.wire.bytes(range);
+            let ends = match line.get(..4) {
+                Some(b"354 ") if !self.in_data => true,
+                Some(b"250 ") => self.in_data,
+                _ => return Err(format!("LMTP: {}", String::from_utf8_lossy(line))),
+            };
+            if ends {
+                self.in_data = !self.in_data;
+                let mut answer = Answer::default();
+                answer.tagged.push_str("OK");
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
 }
 
 impl Lmtp {
     /// Connects and greets.
     pub(crate) fn connect(address: &str) -> Result<Self, Failure> {
-        let writer = TcpStream::connect(address).map_err(|error| error.to_string())?;
-        writer.set_nodelay(true).map_err(|error| error.to_string())?;
-        let reader = BufReader::new(writer.try_clone().map_err(|error| error.to_string())?);
-        let mut lmtp = Self { reader, writer };
-        lmtp.reply("220")?;
-        lmtp.send(b"LHLO bench\r\n")?;
-        lmtp.reply("250")?;
+        let mut lmtp = Self { wire: Wire::connect(address, false)?, in_data: false };
+        lmtp.reply(b"220 ")?;
+        lmtp.wire.socket.write_all(b"LHLO bench\r\n").map_err(text)?;
+        lmtp.reply(b"250 ")?;
         Ok(lmtp)
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.writer.write_all(bytes).map_err(|error| error.to_string())
-    }
-
-    fn reply(&mut self, code: &str) -> Result<(), Failure> {
+    /// Reads up to the last line of a reply.
+    fn reply(&mut self, code: &[u8]) -> Result<(), Failure> {
         loop {
-            let mut line = String::new();
-            self.reader.read_line(&mut line).map_err(|error| error.to_string())?;
-            if !line.starts_with(code) {
-                return Err(format!("LMTP: {line}"));
-            }
-            if line.as_bytes().get(3) != Some(&b'-') {
-                return Ok(());
+            match self.wire.line() {
+                None => self.wire.fill().map_err(text)?,
+                Some(range) if self.wire.bytes(range.clone()).starts_with(code) => return Ok(()),
+                Some(range) if self.wire.bytes(range.clone()).get(3) == Some(&b'-') => {}
+                Some(range) => {
+                    return Err(format!(
+                        "LMTP: {}",
+                        String::from_utf8_lossy(self.wire.bytes(range))
+                    ));
+                }
             }
         }
     }
 
-    /// One message to one user. As Postfix does: the envelope in one segment.
+    /// One message to one user.
     pub(crate) fn deliver(&mut self, user: &str, message: &[u8]) -> Result<(), Failure> {
-        let envelope = format!("MAIL FROM:<bench@example.org>\r\nRCPT TO:<{user}>\r\nDATA\r\n");
-        self.send(envelope.as_bytes())?;
-        self.reply("250")?;
-        self.reply("250")?;
-        self.reply("354")?;
-        // No line of the generated messages begins with a dot.
-        self.send(&[message, b".\r\n"].concat())?;
-        self.reply("250")
+        for request in requests(user, message) {
+            self.wire.socket.write_all(&request).map_err(text)?;
+            while self.advance()?.is_none() {
+                self.wire.fill().map_err(text)?;
+            }
+        }
+        Ok(())
     }
+}
+
+/// What is sent for one message to one user: the envelope, and after its answer the message.
+pub(crate) fn requests(user: &str, message: &[u8]) -> [Vec<u8>; 2] {
+    let envelope = format!("MAIL FROM:<bench@example.org>\r\nRCPT TO:<{user}>\r\nDATA\r\n");
+    // No line of the generated messages begins with a dot.
+    [envelope.into_bytes(), [message, b".\r\n"].concat()]
 }

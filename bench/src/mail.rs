@@ -35,8 +35,10 @@ impl Chance {
 pub(crate) enum Sizes {
     /// About 2 KB each: the mailbox of 100,000.
     Small,
-    /// About 20 KB on average: mostly 2 to 8 KB, some with attachments, a few of megabytes.
+    /// 25 KB on average: mostly 2 to 8 KB, some with attachments, a few of megabytes.
     Mixed,
+    /// About 20 KB each.
+    Middle,
 }
 
 const WORDS: &[&str] = &[
@@ -54,7 +56,7 @@ const WORDS: &[&str] = &[
 
 /// In one message of twenty.
 pub(crate) const FREQUENT_WORD: &str = "harbour";
-/// In one message of ten thousand.
+/// In one message of ten thousand, the first of them the 1243rd.
 pub(crate) const RARE_WORD: &str = "quetzalcoatl";
 /// In no message.
 pub(crate) const ABSENT_WORD: &str = "xylophonist";
@@ -89,11 +91,17 @@ pub(crate) fn message(n: usize, sizes: Sizes) -> Vec<u8> {
     let mut out = Vec::with_capacity(4096);
     head(&mut out, n, &mut chance);
     let kind = chance.below(100);
+    // In a thousand, each rank comes once: few messages have the mean of many.
+    let rank = n * 619 % 1000;
     let (text, attachment) = match sizes {
         Sizes::Small => (700 + chance.below(900), (kind < 10).then_some(600)),
-        Sizes::Mixed if kind < 70 => (1200 + chance.below(6000), None),
-        Sizes::Mixed if kind < 97 => (2000, Some(8_000 + chance.below(60_000))),
-        Sizes::Mixed => (2000, Some(200_000 + chance.below(800_000))),
+        Sizes::Middle => (2000, Some(17_000)),
+        Sizes::Mixed => match rank {
+            0..700 => (1200 + chance.below(6000), None),
+            700..980 => (2000, Some(8_000 + chance.below(63_000))),
+            980..999 => (2000, Some(150_000 + chance.below(300_000))),
+            _ => (2000, Some(4_000_000)),
+        },
     };
     match attachment {
         None => {
@@ -157,7 +165,7 @@ fn body(out: &mut Vec<u8>, n: usize, bytes: usize, chance: &mut Chance) {
     if n % 20 == 7 {
         push(out, &format!("we meet at the {FREQUENT_WORD}.\r\n"));
     }
-    if n % 10_000 == 4242 {
+    if n % 10_000 == 1242 {
         push(out, &format!("and talk about {RARE_WORD}.\r\n"));
     }
     while out.len() < end {
@@ -213,6 +221,7 @@ mod tests {
     fn sizes_are_what_they_promise() {
         let mean = |sizes| (0..2000).map(|n| message(n, sizes).len()).sum::<usize>() / 2000;
         assert!((1_700..2_500).contains(&mean(Sizes::Small)), "{}", mean(Sizes::Small));
-        assert!((15_000..35_000).contains(&mean(Sizes::Mixed)), "{}", mean(Sizes::Mixed));
+        assert!((24_000..26_000).contains(&mean(Sizes::Mixed)), "{}", mean(Sizes::Mixed));
+        assert!((19_000..21_000).contains(&mean(Sizes::Middle)), "{}", mean(Sizes::Middle));
     }
 }

@@ -6,16 +6,19 @@
 
 mod chart;
 mod cost;
+mod drive;
+mod facts;
 mod growth;
-mod idle;
 mod imap;
+mod limits;
 mod lmtp;
 mod mail;
-mod mixed;
 mod report;
 mod servers;
 mod tls;
-mod workloads;
+mod watch;
+mod wire;
+mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,9 +26,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::imap::Failure;
-use crate::report::{Cell, Report};
+use crate::report::{Line, Report};
 use crate::servers::{Kind, Server};
-use crate::workloads::{ALL, ALONE, Scale, Workload};
+use crate::work::{FILL, Scale, Who, Workload};
 
 /// Runs the workloads on martlet and its rivals alternately and prints a table.
 #[derive(Parser)]
@@ -33,7 +36,8 @@ struct Options {
     /// The martlet binary.
     #[arg(long, default_value = "target/release/martlet")]
     binary: PathBuf,
-    /// Rivals, separated by commas: dovecot-mdbox, dovecot-maildir.
+    /// Rivals, separated by commas: dovecot-mdbox, dovecot-maildir, dovecot-mdbox-optimized (which
+    /// does not sync flags: shown, not compared).
     #[arg(long, value_delimiter = ',')]
     against: Vec<String>,
     /// A small mailbox and one round: checks the answers more than the speed.
@@ -42,9 +46,10 @@ struct Options {
     /// Messages in the big mailbox.
     #[arg(long, default_value_t = 100_000)]
     messages: usize,
-    /// Only workloads whose names contain this (the mailbox is always filled).
-    #[arg(long, default_value = "")]
-    only: String,
+    /// Only workloads whose names contain one of these, separated by commas (the mailbox is always
+    /// filled).
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// How cost grows with the mailbox, instead: martlet alone, on mailboxes of `--sizes`.
     #[arg(long)]
     growth: bool,
@@ -69,6 +74,24 @@ fn main() -> ExitCode {
     }
 }
 
+impl Options {
+    fn scale(&self) -> Scale {
+        if self.quick {
+            return Scale { messages: 2_000, writes: 320, bulk: 200, idle: 50, crowd: 500 };
+        }
+        let messages = self.messages;
+        let writes = (messages / 25).clamp(320, 4_000);
+        let (bulk, idle) = (10_000.min(messages / 2), (messages / 20).clamp(50, 1_000));
+        Scale { messages, writes, bulk, idle, crowd: 10_000 }
+    }
+
+    fn wants(&self, workload: &Workload) -> bool {
+        let named = |word: &String| workload.rows.iter().any(|row| row.name.contains(word));
+        let fills = workload.rows.iter().any(|row| row.name == FILL);
+        fills || self.only.is_empty() || self.only.iter().any(named)
+    }
+}
+
 fn run(options: &Options) -> Result<(), Failure> {
     if options.growth {
         return growth::run(&options.binary, &options.sizes);
@@ -77,27 +100,14 @@ fn run(options: &Options) -> Result<(), Failure> {
     for name in &options.against {
         kinds.push(Kind::parse(name)?);
     }
-    let scale = match options.quick {
-        true => Scale { messages: 2_000, writes: 320, idle: 50, crowd: 500 },
-        false => {
-            let writes = (options.messages / 32).clamp(320, 3_200);
-            let idle = (options.messages / 20).clamp(50, 1_000);
-            Scale { messages: options.messages, writes, idle, crowd: 10_000 }
-        }
-    };
     let mut servers = Vec::new();
     for &kind in &kinds {
         servers.push(Server::start(kind, &options.binary)?);
     }
-    let mut report = Report::new(kinds.iter().map(|kind| kind.name()).collect());
-    let everybody = servers.len();
-    let all = ALL.iter().map(|workload| (workload, everybody));
-    // The first is martlet.
-    for (workload, count) in all.chain(ALONE.iter().map(|workload| (workload, 1))) {
-        let fills = workload.name.starts_with("MULTIAPPEND");
-        if fills || workload.name.contains(&options.only) {
-            let cells = measure(workload, (&mut servers, count), (options, scale), &mut report)?;
-            report.add(workload.name, cells);
+    let mut report = Report::new(kinds);
+    for workload in work::all().iter().filter(|workload| options.wants(workload)) {
+        for line in measure(workload, &mut servers, options, &mut report)? {
+            report.add(line);
         }
     }
     report.end();
@@ -108,27 +118,37 @@ fn run(options: &Options) -> Result<(), Failure> {
     options.page.as_ref().map_or(Ok(()), |page| report.write_page(page, &command))
 }
 
-/// One row: the first `count` servers, the others without a value.
+/// The rows of one workload.
 fn measure(
     workload: &Workload,
-    (servers, count): (&mut [Server], usize),
-    (options, scale): (&Options, Scale),
+    servers: &mut [Server],
+    options: &Options,
     report: &mut Report,
-) -> Result<Vec<Cell>, Failure> {
+) -> Result<Vec<Line>, Failure> {
+    let scale = options.scale();
     let rounds = if options.quick { 1 } else { workload.rounds };
-    let mut cells: Vec<Cell> = vec![Cell::default(); servers.len()];
+    // The first is martlet.
+    let count = if workload.who == Who::All { servers.len() } else { 1 };
+    let new = |row| Line::new(row, servers.len(), workload.limit.as_ref());
+    let mut lines: Vec<Line> = workload.rows.iter().map(new).collect();
     for _ in 0..rounds {
         // A B A B: what disturbs the machine disturbs all.
-        for (nth, (server, cell)) in servers.iter_mut().zip(&mut cells).take(count).enumerate() {
-            let before = cost::of(server.pid()).cpu_seconds;
-            let measure = (workload.run)(server, scale)
-                .map_err(|why| format!("{}, {}: {why}", server.kind.name(), workload.name))?;
-            let after = cost::of(server.pid());
-            cell.add(measure, after.cpu_seconds - before);
-            report.note_memory(nth, after.memory_bytes);
+        for (nth, server) in servers.iter_mut().take(count).enumerate() {
+            let name = workload.rows.first().map_or("", |row| row.name.as_str());
+            let kind = server.kind.name();
+            let failed = |why| format!("{kind}, {name}: {why}");
+            let measures = (workload.run)(server, scale).map_err(failed)?;
+            for (line, measure) in lines.iter_mut().zip(measures) {
+                line.add(nth, measure);
+            }
+            report.note_memory(nth, cost::memory_bytes(server.pid()));
+        }
+        if let (Some(limit), Some(line)) = (&workload.limit, lines.first_mut()) {
+            line.add_limit((limit.run)(scale)?);
         }
     }
-    Ok(cells)
+    lines.iter().try_for_each(Line::check)?;
+    Ok(lines)
 }
 
 /// How to repeat this.

@@ -1,0 +1,78 @@
+//! Flags, and catching up with them.
+
+use super::{Outcome, Scale, expect, number_after, open};
+use crate::drive::{Script, drive};
+use crate::imap::{Failure, Imap};
+use crate::servers::{PASSWORD, Server};
+use crate::watch::Watch;
+
+/// Messages that stay unseen after [`store_all`].
+pub(super) const UNSEEN: usize = 100;
+
+fn flagged(imap: &mut Imap, key: &str, wanted: usize) -> Result<(), Failure> {
+    let found = imap.ok(&format!("SEARCH {key}"))?.numbers().count();
+    expect(key, found as u64, wanted as u64)
+}
+
+pub(super) fn store_all(server: &mut Server, scale: Scale) -> Outcome {
+    let mut imap = open(server)?;
+    imap.ok("STORE 1:* -FLAGS.SILENT (\\Seen)")?;
+    let watch = Watch::start(server);
+    let answer = imap.ok("STORE 1:* +FLAGS.SILENT (\\Seen)")?;
+    let measure = watch.stop().millis();
+    expect("FETCH responses to a silent STORE", answer.fetched, 0)?;
+    flagged(&mut imap, "SEEN", scale.messages)?;
+    // For SEARCH.
+    imap.ok(&format!("STORE 1:{UNSEEN} -FLAGS.SILENT (\\Seen)"))?;
+    Ok(vec![measure])
+}
+
+pub(super) fn stores(server: &mut Server, count: usize, clients: usize) -> Outcome {
+    let each = (count / clients).max(1);
+    let mut imap = open(server)?;
+    imap.ok("STORE 1:* -FLAGS.SILENT (\\Flagged)")?;
+    let ready = |n: usize| {
+        let script = Script::new(each, move |at, out| {
+            out.clear();
+            // A message of its own each: every command is a change.
+            let number = 1 + at * clients + n;
+            out.extend_from_slice(
+                format!("a STORE {number} +FLAGS.SILENT (\\Flagged)\r\n").as_bytes(),
+            );
+        });
+        Ok((open(server)?, script))
+    };
+    let mut all = (0..clients).map(ready).collect::<Result<Vec<_>, Failure>>()?;
+    let watch = Watch::start(server);
+    drive(&mut all)?;
+    let measure = watch.stop().rate(each * clients);
+    imap.ok("NOOP")?;
+    flagged(&mut imap, "FLAGGED", each * clients)?;
+    imap.ok("STORE 1:* -FLAGS.SILENT (\\Flagged)")?;
+    Ok(vec![measure])
+}
+
+pub(super) fn qresync(server: &mut Server, _: Scale) -> Outcome {
+    const CHANGES: usize = 100;
+    let mut imap = Imap::login(&server.imap, "user0", PASSWORD)?;
+    imap.ok("ENABLE QRESYNC")?;
+    imap.send(b"STATUS big (UIDVALIDITY HIGHESTMODSEQ)")?;
+    let line = imap.line_with("STATUS")?;
+    let (validity, mod_seq) = (
+        number_after(&line, "UIDVALIDITY").ok_or("no UIDVALIDITY")?.to_owned(),
+        number_after(&line, "HIGHESTMODSEQ").ok_or("no HIGHESTMODSEQ")?.to_owned(),
+    );
+    imap.answer()?;
+    imap.ok("SELECT big")?;
+    for n in 0..CHANGES {
+        for sign in ['+', '-'] {
+            imap.ok(&format!("STORE {} {sign}FLAGS.SILENT ($Bench)", 1 + n * 3))?;
+        }
+    }
+    imap.ok("UNSELECT")?;
+    let watch = Watch::start(server);
+    let answer = imap.ok(&format!("SELECT big (QRESYNC ({validity} {mod_seq}))"))?;
+    let measure = watch.stop().millis();
+    expect("changed messages", answer.fetched, CHANGES as u64)?;
+    Ok(vec![measure])
+}
