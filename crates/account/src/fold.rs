@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use async_lock::Mutex as AsyncMutex;
 use base::{AccountId, Limits, ModSeq};
+use bytes::Bytes;
 use event_listener::{Event, EventListener};
 use futures_util::FutureExt;
 use futures_util::future::Shared;
@@ -66,11 +67,19 @@ struct Published {
     durable: Arc<Account>,
     /// The last fold that is surely on the disk: lazy commits after it may be lost.
     synced: Arc<Account>,
-    /// Position of the last snapshot.
+    /// Position of the last snapshot, if the one on its way arrives.
     saved: ModSeq,
+    saving: Option<Saving>,
     /// Commits that have their place and wait for the disk, in log order.
     waiting: VecDeque<Waiting>,
     end: Option<Error>,
+}
+
+/// A snapshot on its way to the disk. Nobody waits for it; whoever commits next looks after it.
+struct Saving {
+    /// Position of the snapshot before.
+    before: ModSeq,
+    done: Task<'static, Result<(), Error>>,
 }
 
 struct Waiting {
@@ -87,6 +96,7 @@ impl Folds {
             synced: durable.clone(),
             durable,
             saved,
+            saving: None,
             waiting: VecDeque::new(),
             end: None,
         };
@@ -172,7 +182,7 @@ impl Folds {
                     drop(newest);
                     if durability == Durability::Synced {
                         self.durable(head).await?;
-                        self.save_if_worthwhile().await;
+                        self.save_if_worthwhile();
                     } else {
                         self.advance();
                     }
@@ -327,38 +337,63 @@ impl Folds {
         }
     }
 
-    async fn save_if_worthwhile(&self) {
-        let worthwhile = {
-            let published = self.lock();
+    fn save_if_worthwhile(&self) {
+        let (worthwhile, before) = {
+            let mut published = self.lock();
             let fold = &published.synced;
             let records = fold.head().get().saturating_sub(published.saved.get());
             // Counting messages takes its time in an account of many mailboxes.
-            records >= SNAPSHOT_RECORDS_MIN && {
+            let worthwhile = records >= SNAPSHOT_RECORDS_MIN && {
                 let messages: u64 = fold.mailboxes().map(|m| u64::from(m.mailbox.len())).sum();
                 records >= messages / SNAPSHOT_MESSAGES_PER_RECORD
-            }
+            };
+            (worthwhile, published.saving.take())
         };
-        if worthwhile {
-            self.save().await;
+        // One at a time.
+        let saving = before.or_else(|| worthwhile.then(|| self.start_saving()).flatten());
+        if let Some(mut saving) = saving {
+            match (&mut saving.done).now_or_never() {
+                Some(outcome) => self.saved(saving.before, outcome),
+                None => self.lock().saving = Some(saving),
+            }
         }
     }
 
-    /// Writes a snapshot if anything is new. A failure costs time at the next load, no more.
-    pub(crate) async fn save(&self) {
-        self.advance();
-        let (fold, before) = {
-            let mut published = self.lock();
-            let fold = published.synced.clone();
-            if published.end.is_some() || fold.head() <= published.saved {
-                return;
-            }
-            // Taken first, so that no two write the same one.
-            (fold.clone(), std::mem::replace(&mut published.saved, fold.head()))
-        };
-        let bytes = fold.encode().into();
-        if let Err(error) = self.around.storage.save_snapshot(self.id, fold.head(), bytes).await {
+    /// Begins a snapshot if anything is new.
+    fn start_saving(&self) -> Option<Saving> {
+        let mut published = self.lock();
+        let fold = published.synced.clone();
+        if published.end.is_some() || fold.head() <= published.saved {
+            return None;
+        }
+        // Taken first, so that no two write the same one.
+        let before = std::mem::replace(&mut published.saved, fold.head());
+        drop(published);
+        let (storage, id) = (self.around.storage.clone(), self.id);
+        let done = Box::pin(async move {
+            let pages = Box::new(fold.pages().map(Bytes::from));
+            storage.save_snapshot(id, fold.head(), pages).await
+        });
+        Some(Saving { before, done })
+    }
+
+    /// A failure costs time at the next load, no more.
+    fn saved(&self, before: ModSeq, outcome: Result<(), Error>) {
+        if let Err(error) = outcome {
             tracing::warn!(account = %self.id, %error, "snapshot not written");
             self.lock().saved = before;
+        }
+    }
+
+    /// Writes a snapshot if anything is new, and waits for it.
+    pub(crate) async fn save(&self) {
+        self.advance();
+        let saving = self.lock().saving.take();
+        if let Some(Saving { before, done }) = saving {
+            self.saved(before, done.await);
+        }
+        if let Some(Saving { before, done }) = self.start_saving() {
+            self.saved(before, done.await);
         }
     }
 }

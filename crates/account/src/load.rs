@@ -31,8 +31,8 @@ pub(crate) async fn load(id: AccountId, around: &Surroundings) -> Result<Folds, 
 async fn snapshot(storage: &dyn Storage, id: AccountId, head: ModSeq) -> Option<Account> {
     let found = storage.load_snapshot(id).await;
     let found = found.inspect_err(|error| tracing::warn!(account = %id, %error, "no snapshot"));
-    let (at, bytes) = found.ok().flatten()?;
-    let fold = Account::decode(&bytes).filter(|fold| fold.head() == at && at <= head);
+    let (at, pages) = found.ok().flatten()?;
+    let fold = Account::decode_pages(pages).filter(|fold| fold.head() == at && at <= head);
     if fold.is_none() {
         tracing::warn!(account = %id, "snapshot not usable; reading the whole log");
     }

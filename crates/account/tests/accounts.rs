@@ -133,7 +133,7 @@ fn loads_from_the_snapshot_and_the_tail() {
     // A snapshot that is damaged, of another form, or ahead of a log that lost its lazy end.
     let ahead = live.state().head().next();
     for (at, bytes) in [(at, b"\x01noise".to_vec()), (at, vec![]), (ahead, expected.clone())] {
-        run(slow.memory.save_snapshot(ID, at, bytes.into())).unwrap();
+        run(slow.memory.save_snapshot(ID, at, Box::new([bytes.into()].into_iter()))).unwrap();
         assert_eq!(open().encode(), expected);
     }
 }

@@ -139,6 +139,19 @@ impl Columns {
         self.add(moved);
     }
 
+    /// Adds many messages behind all others.
+    pub(crate) fn extend(&mut self, rows: &[NewRow]) {
+        self.chunks.extend(rows);
+        let Some(last) = rows.last() else { return };
+        (self.uid_next, self.uids_in_doubt) = (last.row.uid.next().unwrap_or(Uid::MAX), 0);
+        let mut moved = Moved::default();
+        for NewRow { row, .. } in rows {
+            self.highest_mod_seq = self.highest_mod_seq.max(row.mod_seq);
+            moved.count(row.system, row.size, 1);
+        }
+        self.add(moved);
+    }
+
     pub(crate) fn add(&mut self, moved: Moved) {
         self.unseen = (i64::from(self.unseen) + moved.unseen) as u32;
         self.deleted = (i64::from(self.deleted) + moved.deleted) as u32;

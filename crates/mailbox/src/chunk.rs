@@ -44,6 +44,19 @@ pub(crate) struct Cold {
     size: u32,
 }
 
+impl Cold {
+    fn new(row: &Row) -> Self {
+        Self {
+            internal_date: row.internal_date.pack(),
+            save_date: row.save_date,
+            email_id: row.email_id,
+            thread_id: row.thread_id,
+            position: row.position,
+            size: row.size,
+        }
+    }
+}
+
 /// A message to be added: its row and its keywords.
 pub(crate) struct NewRow {
     pub(crate) row: Row,
@@ -119,6 +132,34 @@ impl Chunk {
         };
         chunk.push(row);
         chunk
+    }
+
+    /// A chunk of these rows, of which there are some.
+    pub(crate) fn of(start: u32, rows: &[NewRow]) -> Self {
+        let mut hot = Hot {
+            uids: rows.iter().map(|new| new.row.uid).collect(),
+            mod_seqs: rows.iter().map(|new| new.row.mod_seq).collect(),
+            system: rows.iter().map(|new| new.row.system).collect(),
+            words: Vec::new(),
+        };
+        rows.iter().for_each(|new| hot.grow_words(&new.bits));
+        for (n, word) in hot.words.iter_mut().enumerate() {
+            let bits = |new: &NewRow| new.bits.get(n).copied().unwrap_or_default();
+            if rows.iter().any(|new| bits(new) != 0) {
+                *word = rows.iter().map(bits).collect();
+            }
+        }
+        let uid = |new: Option<&NewRow>| new.map_or(Uid::MIN, |new| new.row.uid);
+        let unseen = rows.iter().filter(|new| !new.row.system.contains(SystemFlag::Seen));
+        Self {
+            start,
+            first: uid(rows.first()),
+            last: uid(rows.last()),
+            unseen: unseen.count() as u32,
+            max_mod_seq: hot.mod_seqs.iter().copied().max().unwrap_or_default(),
+            hot: Arc::new(hot),
+            cold: Arc::new(rows.iter().map(|new| Cold::new(&new.row)).collect()),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -230,14 +271,7 @@ impl Chunk {
                 word.push(bits);
             }
         }
-        cold.push(Cold {
-            internal_date: row.internal_date.pack(),
-            save_date: row.save_date,
-            email_id: row.email_id,
-            thread_id: row.thread_id,
-            position: row.position,
-            size: row.size,
-        });
+        cold.push(Cold::new(row));
         self.last = row.uid;
         self.unseen += u32::from(!row.system.contains(SystemFlag::Seen));
         self.max_mod_seq = self.max_mod_seq.max(row.mod_seq);

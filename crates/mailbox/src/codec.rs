@@ -179,8 +179,13 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn date(&mut self) -> Read<DateTime> {
-        let (seconds, offset) = (self.i64()?, self.i64()?);
-        let offset = i16::try_from(offset).map_err(|_| BadRecord("time zone out of range"))?;
+        let seconds = self.i64()?;
+        self.date_at(seconds)
+    }
+
+    /// The rest of a date whose seconds are known.
+    pub(crate) fn date_at(&mut self, seconds: i64) -> Read<DateTime> {
+        let offset = i16::try_from(self.i64()?).map_err(|_| BadRecord("time zone out of range"))?;
         let date = DateTime::new(seconds, offset);
         let whole = date.seconds() == seconds && date.offset_minutes() == offset;
         if whole { Ok(date) } else { Err(BadRecord("date out of range")) }

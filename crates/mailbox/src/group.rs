@@ -190,6 +190,24 @@ impl Chunks {
         self.groups.extend(group.map(|group| Group { start, ..group }));
     }
 
+    /// Adds many messages behind all others, without the detour over short chunks.
+    pub(crate) fn extend(&mut self, rows: &[NewRow]) {
+        for rows in rows.chunks(CHUNK_ROWS_MAX) {
+            let last = self.groups.last_mut();
+            if let Some(group) = last.filter(|group| group.chunks.len() < GROUP_CHUNKS_MAX) {
+                let chunks = Arc::make_mut(&mut group.chunks);
+                let chunk = Chunk::of(chunks.last().map_or(0, Chunk::end), rows);
+                (group.last, group.unseen) = (chunk.last, group.unseen + chunk.unseen);
+                group.max_mod_seq = group.max_mod_seq.max(chunk.max_mod_seq);
+                chunks.push(chunk);
+            } else {
+                let start = self.rows();
+                let group = Group::of(vec![Chunk::of(0, rows)]);
+                self.groups.extend(group.map(|group| Group { start, ..group }));
+            }
+        }
+    }
+
     /// Changes the flags of those of `uids` that exist.
     pub(crate) fn change(&mut self, uids: &UidSet, change: &Change, moved: &mut Moved) {
         for group in self.groups.iter_mut().filter(|group| group.overlaps(uids)) {
@@ -358,7 +376,13 @@ mod tests {
                 let uids = set(&[(from, count), (from + count + 7, count / 9), (from / 2, 0)]);
                 let within = |uid: u32| uids.contains(Uid::new(uid).unwrap());
                 match what {
-                    0 | 1 => for _ in 0..count {
+                    0 => {
+                        let rows: Vec<_> = (next..next + count).map(|uid| row(uid, at)).collect();
+                        chunks.extend(&rows);
+                        model.extend((next..next + count).map(|uid| (uid, at, false)));
+                        next += count;
+                    }
+                    1 => for _ in 0..count {
                         chunks.push(&row(next, at));
                         model.push((next, at, false));
                         next += 1 + u32::from(next % 50 == 0);

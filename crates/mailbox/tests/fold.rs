@@ -203,7 +203,11 @@ proptest! {
         }
         check(&account, &model);
         let bytes = account.encode();
-        prop_assert_eq!(Account::decode(&bytes).unwrap().encode(), bytes);
+        prop_assert_eq!(Account::decode(&bytes).unwrap().encode(), bytes.clone());
+        for pages in [&bytes.chunks(7).collect::<Vec<_>>(), &bytes.chunks(4000).collect()] {
+            let read = Account::decode_pages(pages.iter().copied()).unwrap();
+            prop_assert_eq!(read.encode(), bytes.clone(), "wherever pages end");
+        }
         for (account, bytes) in held {
             prop_assert_eq!(account.encode(), bytes, "a fold that is held changed");
         }

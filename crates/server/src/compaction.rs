@@ -220,7 +220,7 @@ mod tests {
         world.look_on_day(53);
         assert!(mail(data.path()) > least);
         let (_, fold) = block_on(world.files.load_snapshot(ID)).unwrap().unwrap();
-        let fold = mailbox::Account::decode(&fold).unwrap();
+        let fold = mailbox::Account::decode_pages(fold).unwrap();
         assert_eq!(fold.find("INBOX").unwrap().mailbox.len(), 5);
     }
 

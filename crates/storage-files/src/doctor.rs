@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use base::{AccountId, ModSeq, Uid};
 use bytes::Bytes;
 use mailbox::{Account, Position, Record};
-use storage::Error;
 use storage::disk::{Disk, Open};
+use storage::{Error, Snapshot};
 
 use crate::frame::{
     Commit, FRAMES_AT, HEADER_BYTES, Header, Kind, Lost, Segment, SegmentKind, parse_file_name,
@@ -149,7 +149,7 @@ struct Check<'a> {
     tell: &'a mut dyn FnMut(Progress<'_>),
     frames: Frames,
     fold: Account,
-    snapshot: Option<(ModSeq, Bytes)>,
+    snapshot: Option<Snapshot>,
     lost_bytes: u64,
     /// Records that are gone, and the segment at which that was seen.
     lost: Vec<(u32, ModSeq, Lost)>,
@@ -433,10 +433,11 @@ impl<'a> Check<'a> {
             // The fold goes on as it does behind lost records.
             drop(self.fold.apply(at, &Record::Lost { bytes: 0 }));
         }
-        if let Some((_, bytes)) = self.snapshot.take_if(|(snapshot, _)| *snapshot == at)
-            && Account::decode(&bytes).is_some()
+        if let Some((_, pages)) = self.snapshot.take_if(|(snapshot, _)| *snapshot == at)
+            && let Some(snapshot) = Account::decode_pages(pages)
             && !self.fold.is_lossy()
-            && bytes != self.fold.encode()
+            // Not the bytes: an older version may have written them.
+            && snapshot.pages().ne(self.fold.pages())
         {
             let path = self.log.path("cache/state");
             let what = "the snapshot is not the fold of the log".to_owned();

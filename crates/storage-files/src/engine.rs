@@ -6,8 +6,8 @@ use base::{AccountId, ModSeq};
 use bytes::Bytes;
 use mailbox::Position;
 use storage::{
-    Batch, CacheFile, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pending,
-    Storage, Task,
+    Batch, CacheFile, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pages,
+    Pending, Snapshot, Storage, Task,
 };
 
 use crate::Files;
@@ -130,10 +130,7 @@ impl Storage for Files {
         })
     }
 
-    fn load_snapshot(
-        &self,
-        account: AccountId,
-    ) -> Task<'_, Result<Option<(ModSeq, Bytes)>, Error>> {
+    fn load_snapshot(&self, account: AccountId) -> Task<'_, Result<Option<Snapshot>, Error>> {
         Box::pin(async move {
             let log = self.shared.log(account).await?;
             self.shared.pool.run(move || log.load_snapshot()).await
@@ -144,9 +141,9 @@ impl Storage for Files {
         &self,
         account: AccountId,
         at: ModSeq,
-        bytes: Bytes,
+        pages: Pages,
     ) -> Task<'_, Result<(), Error>> {
-        Box::pin(async move { self.shared.log(account).await?.save_snapshot(at, bytes).await })
+        Box::pin(async move { self.shared.log(account).await?.save_snapshot(at, pages).await })
     }
 
     fn cache_list(&self, account: AccountId) -> Task<'_, Result<Vec<String>, Error>> {

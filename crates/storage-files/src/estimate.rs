@@ -33,7 +33,7 @@ impl Log {
             bytes += length;
         }
         let Some((_, fold)) = self.load_snapshot()? else { return Ok(true) };
-        let Some(fold) = Account::decode(&fold) else { return Ok(true) };
+        let Some(fold) = Account::decode_pages(fold) else { return Ok(true) };
         let fold = self.fold_from(fold)?;
         let live = fold.mailboxes().flat_map(|info| info.mailbox.rows().collect::<Vec<_>>());
         let live: u64 = live.map(|row| padded(u64::from(row.position.stored_bytes))).sum();

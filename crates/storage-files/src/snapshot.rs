@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use base::{AccountId, ModSeq};
 use bytes::Bytes;
-use storage::Error;
 use storage::disk::{File, Open};
+use storage::{Error, Pages, Snapshot};
 
 use crate::frame::{u32_at, u64_at};
 use crate::log::{Log, Place};
@@ -17,6 +17,8 @@ use crate::{Shared, failed};
 const MAGIC: [u8; 8] = *b"martstat";
 const VERSION: u16 = 1;
 const HEADER_BYTES: usize = 64;
+/// What is read and written at once.
+const PAGE_BYTES: usize = 256 * 1024;
 
 /// A snapshot's header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,21 +90,28 @@ pub(crate) fn read_hint(shared: &Shared, dir: &str, account: AccountId) -> Hint 
     read.ok().and_then(|_| Hint::decode(&header, account)).unwrap_or_default()
 }
 
-fn read(file: &dyn File, account: AccountId) -> io::Result<Option<(ModSeq, Bytes)>> {
-    let length = usize::try_from(file.len()?).unwrap_or(usize::MAX);
-    if length < HEADER_BYTES {
-        return Ok(None);
+fn read(file: &dyn File, account: AccountId) -> io::Result<Option<Snapshot>> {
+    let mut header = [0; HEADER_BYTES];
+    let count = file.read_at(&mut header, 0)?;
+    let Some(hint) = Hint::decode(&header[..count], account) else { return Ok(None) };
+    let (mut pages, mut crc, mut offset) = (Vec::new(), 0, HEADER_BYTES as u64);
+    loop {
+        let left = file.len()?.saturating_sub(offset).min(PAGE_BYTES as u64);
+        let mut page = vec![0; left as usize];
+        let count = file.read_at(&mut page, offset)?;
+        if count == 0 {
+            break;
+        }
+        page.truncate(count);
+        crc = crc32c::crc32c_append(crc, &page);
+        offset += count as u64;
+        pages.push(Bytes::from(page));
     }
-    let mut bytes = vec![0; length];
-    let count = file.read_at(&mut bytes, 0)?;
-    bytes.truncate(count);
-    let Some(hint) = Hint::decode(&bytes, account) else { return Ok(None) };
-    let payload = Bytes::from(bytes).slice(HEADER_BYTES..);
-    Ok((crc32c::crc32c(&payload) == hint.payload_crc).then_some((hint.at, payload)))
+    Ok((crc == hint.payload_crc).then_some((hint.at, pages)))
 }
 
 /// The snapshot whatever the log says of it; an error in words if there is a file and no snapshot.
-pub(crate) fn read_whole(log: &Log) -> Result<Option<(ModSeq, Bytes)>, String> {
+pub(crate) fn read_whole(log: &Log) -> Result<Option<Snapshot>, String> {
     match log.shared.disk.open(&path(&log.dir), Open::Read) {
         Ok(file) => match read(&*file, log.id) {
             Ok(Some(snapshot)) => Ok(Some(snapshot)),
@@ -116,7 +125,7 @@ pub(crate) fn read_whole(log: &Log) -> Result<Option<(ModSeq, Bytes)>, String> {
 
 impl Log {
     /// The newest snapshot that fits the log: the cached one, or the checkpoint that it begins with.
-    pub(crate) fn load_snapshot(&self) -> Result<Option<(ModSeq, Bytes)>, Error> {
+    pub(crate) fn load_snapshot(&self) -> Result<Option<Snapshot>, Error> {
         let (head, begin) = {
             let state = self.lock();
             (state.written.0, state.begin)
@@ -132,13 +141,13 @@ impl Log {
         };
         match cached.filter(|&(at, _)| begin <= at && at <= head) {
             Some(cached) => Ok(Some(cached)),
-            None => self.read_begin(),
+            None => Ok(self.read_begin()?.map(|(at, bytes)| (at, vec![bytes]))),
         }
     }
 
     /// Writes a snapshot of the fold at `at`, which is durable.
-    pub(crate) fn write_snapshot(&self, at: ModSeq, payload: &[u8]) -> Result<(), Error> {
-        let hint = {
+    pub(crate) fn write_snapshot(&self, at: ModSeq, pages: Pages) -> Result<(), Error> {
+        let mut hint = {
             let state = self.lock();
             if at > state.durable.0 {
                 return Err(Error::Failed("a snapshot of what is not durable".into()));
@@ -149,7 +158,7 @@ impl Log {
                 at,
                 mark: mark.map(|&(_, place)| place),
                 durable: Some(state.durable.1),
-                payload_crc: crc32c::crc32c(payload),
+                payload_crc: 0,
             }
         };
         let path = path(&self.dir);
@@ -168,8 +177,8 @@ impl Log {
             }
             let file = disk.open(&temporary, Open::New)?;
             let name = || {
+                hint.payload_crc = write_pages(&*file, pages)?;
                 file.write_at(&hint.encode(self.id), 0)?;
-                file.write_at(payload, HEADER_BYTES as u64)?;
                 // Without this a crash could leave the new name with the old bytes of the disk.
                 file.sync_data()?;
                 disk.rename(&temporary, &path)
@@ -182,12 +191,32 @@ impl Log {
     pub(crate) async fn save_snapshot(
         self: &Arc<Self>,
         at: ModSeq,
-        bytes: Bytes,
+        pages: Pages,
     ) -> Result<(), Error> {
         if at > self.lock().durable.0 {
             self.sync().await?;
         }
         let log = self.clone();
-        self.shared.pool.run(move || log.write_snapshot(at, &bytes)).await
+        self.shared.pool.run(move || log.write_snapshot(at, pages)).await
     }
+}
+
+/// Writes pages behind the header. Answers with their CRC.
+fn write_pages(file: &dyn File, pages: Pages) -> io::Result<u32> {
+    let (mut waiting, mut crc, mut offset) = (Vec::new(), 0, HEADER_BYTES as u64);
+    let mut put = |waiting: &mut Vec<u8>| {
+        crc = crc32c::crc32c_append(crc, waiting);
+        file.write_at(waiting, offset)?;
+        offset += waiting.len() as u64;
+        waiting.clear();
+        Ok::<(), io::Error>(())
+    };
+    for page in pages {
+        waiting.extend_from_slice(&page);
+        if waiting.len() >= PAGE_BYTES {
+            put(&mut waiting)?;
+        }
+    }
+    put(&mut waiting)?;
+    Ok(crc)
 }

@@ -34,8 +34,8 @@ fn open(disk: &SimDisk) -> Result<Files, Error> {
 fn fold(files: &Files) -> Account {
     let snapshot = block_on(files.load_snapshot(account(1))).expect("snapshot");
     let mut fold = match snapshot {
-        Some((at, bytes)) => {
-            let fold = Account::decode(&bytes).expect("a fold");
+        Some((at, pages)) => {
+            let fold = Account::decode_pages(pages).expect("a fold");
             assert_eq!(fold.head(), at);
             fold
         }

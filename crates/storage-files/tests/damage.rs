@@ -9,7 +9,8 @@ use base::{ModSeq, SystemFlag, Uid, UidSet};
 use bytes::Bytes;
 use mailbox::{Account, Position, Record};
 use storage::conformance::{
-    account, appended, batch, block_on, commit, flagged, inbox, message, positions, read_all, stage,
+    account, appended, batch, block_on, commit, flagged, inbox, message, pages, positions,
+    read_all, stage, whole,
 };
 use storage::sim::{Left, SimDisk};
 use storage::{Entry, Error, Extract, Storage};
@@ -236,7 +237,7 @@ fn damaged_caches_cost_nothing() {
     let filled = fill();
     let files = open(&filled.disk);
     let state = Bytes::from("not a fold, but no engine knows that".repeat(9));
-    block_on(files.save_snapshot(account(1), ModSeq::ZERO.plus(30), state.clone())).unwrap();
+    block_on(files.save_snapshot(account(1), ModSeq::ZERO.plus(30), pages(&state))).unwrap();
     let at = filled.messages[0].0;
     let summary = Bytes::from_static(b"a summary");
     for what in Extract::ALL {
@@ -249,7 +250,7 @@ fn damaged_caches_cost_nothing() {
             let image = filled.disk.crash(Left::Everything);
             image.flip(path, byte, 6).unwrap();
             let files = open(&image);
-            let found = block_on(files.load_snapshot(account(1))).unwrap();
+            let found = block_on(files.load_snapshot(account(1))).unwrap().map(whole);
             assert!(found.is_none_or(|(at, found)| (at.get(), &found) == (30, &state)));
             for what in Extract::ALL {
                 let found = block_on(files.extracts(account(1), what, vec![at])).unwrap();

@@ -9,7 +9,8 @@ use base::{ModSeq, SystemFlag, Uid, UidSet};
 use bytes::Bytes;
 use mailbox::{Account, Position, Record};
 use storage::conformance::{
-    account, appended, batch, block_on, commit, flagged, inbox, message, positions, read_all, stage,
+    account, appended, batch, block_on, commit, flagged, inbox, message, pages, positions,
+    read_all, stage,
 };
 use storage::sim::{Left, SimDisk};
 use storage::{Error, Storage};
@@ -31,7 +32,7 @@ fn open(disk: &SimDisk) -> Files {
 
 fn fold(files: &Files) -> Account {
     let snapshot = block_on(files.load_snapshot(account(1))).expect("snapshot");
-    let decoded = snapshot.and_then(|(_, bytes)| Account::decode(&bytes));
+    let decoded = snapshot.and_then(|(_, pages)| Account::decode_pages(pages));
     let mut fold = decoded.unwrap_or_default();
     for entry in block_on(files.read(account(1), fold.head(), usize::MAX)).expect("read") {
         fold.apply(entry.at, &entry.record).expect("fits");
@@ -60,7 +61,7 @@ fn fill(snapshot: bool) -> (SimDisk, Vec<(Position, Bytes)>) {
     }
     if snapshot {
         let fold = fold(&files);
-        let saved = files.save_snapshot(account(1), fold.head(), fold.encode().into());
+        let saved = files.save_snapshot(account(1), fold.head(), pages(&fold.encode()));
         block_on(saved).expect("saved");
     }
     drop(files);

@@ -12,7 +12,8 @@ use base::{SystemFlag, Uid, UidSet};
 use bytes::Bytes;
 use mailbox::{Account, Record};
 use storage::conformance::{
-    account, appended, batch, block_on, commit, flagged, inbox, inbox_id, message, positions, stage,
+    account, appended, batch, block_on, commit, flagged, inbox, inbox_id, message, pages,
+    positions, stage,
 };
 use storage::{Extract, Storage};
 use storage_files::frame::{self, Found, Kind, VERSION};
@@ -46,7 +47,7 @@ fn options() -> Options {
 fn fold(files: &Files) -> Account {
     let snapshot = block_on(files.load_snapshot(account(1))).unwrap();
     let mut fold =
-        snapshot.map_or_else(Account::default, |(_, bytes)| Account::decode(&bytes).unwrap());
+        snapshot.map_or_else(Account::default, |(_, pages)| Account::decode_pages(pages).unwrap());
     for entry in block_on(files.read(account(1), fold.head(), usize::MAX)).unwrap() {
         fold.apply(entry.at, &entry.record).unwrap();
     }
@@ -76,7 +77,7 @@ fn write(dir: &Path) {
     block_on(files.compact(account(1), 7)).unwrap();
     put(100, flagged(UidSet::range(Uid::MIN, Uid::MAX), SystemFlag::Seen), vec![]);
     let state = fold(&files);
-    block_on(files.save_snapshot(account(1), state.head(), state.encode().into())).unwrap();
+    block_on(files.save_snapshot(account(1), state.head(), pages(&state.encode()))).unwrap();
     put(101, flagged(UidSet::range(Uid::MIN, Uid::MIN), SystemFlag::Flagged), vec![]);
     let rows = state.find("INBOX").unwrap().mailbox;
     let summaries = rows.rows().map(|row| (row.position, Bytes::from(format!("uid {}", row.uid))));

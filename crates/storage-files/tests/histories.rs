@@ -11,7 +11,7 @@ use bytes::Bytes;
 use mailbox::Account;
 use proptest::prelude::*;
 use storage::conformance::{
-    account, appended, batch, block_on, flagged, inbox, message, poll_once, positions,
+    account, appended, batch, block_on, flagged, inbox, message, pages, poll_once, positions,
 };
 use storage::sim::{Fault, Left, SimDisk};
 use storage::{CommitError, Durability, Entry, Error, Storage, Task};
@@ -197,8 +197,8 @@ impl World {
         let files = self.files.as_ref().unwrap();
         let snapshot = self.wait(files.load_snapshot(account(1))).unwrap();
         let (mut fold, mut at) = (Account::default(), ModSeq::ZERO);
-        if let Some((snapshot_at, bytes)) = snapshot {
-            fold = Account::decode(&bytes).expect("a fold");
+        if let Some((snapshot_at, pages)) = snapshot {
+            fold = Account::decode_pages(pages).expect("a fold");
             at = snapshot_at;
             assert_eq!(fold.head(), at);
         }
@@ -234,7 +234,7 @@ impl World {
                 }
             }
             Step::Snapshot => {
-                let (at, bytes) = (self.fold.head(), self.fold.encode().into());
+                let (at, bytes) = (self.fold.head(), pages(&self.fold.encode()));
                 let files = self.files.as_ref().unwrap();
                 if self.wait(files.save_snapshot(account(1), at, bytes)).is_err() {
                     self.reopen(None);

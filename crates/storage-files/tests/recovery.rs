@@ -188,7 +188,11 @@ fn an_account_is_opened_with_few_syncs() {
     block_on(files.head(account(2))).unwrap();
     assert_eq!(since(), 5, "nor whether it came so far as to make all names durable");
     for id in [1, 2] {
-        let saved = files.save_snapshot(account(id), seq(2 - u64::from(id)), "fold".into());
+        let saved = files.save_snapshot(
+            account(id),
+            seq(2 - u64::from(id)),
+            Box::new(["fold".into()].into_iter()),
+        );
         block_on(saved).unwrap();
     }
     drop(files);

@@ -23,7 +23,7 @@ use bytes::Bytes;
 use mailbox::{Content, FlagOp, NewMessage, Position, Record};
 
 use crate::sim::Chance;
-use crate::{Batch, CommitError, Durability, Entry, Error, Staged, Storage};
+use crate::{Batch, CommitError, Durability, Entry, Error, Pages, Snapshot, Staged, Storage};
 
 pub mod crash;
 pub mod laws;
@@ -189,6 +189,18 @@ pub fn commit(
         pending.durable.await?;
         Ok(pending.entries)
     })
+}
+
+/// A snapshot to be kept, in pages.
+pub fn pages(bytes: &[u8]) -> Pages {
+    let bytes = Bytes::copy_from_slice(bytes);
+    let cut = bytes.len() / 3;
+    Box::new([bytes.slice(..cut), bytes.slice(cut..)].into_iter())
+}
+
+/// A snapshot as it was kept, in one piece.
+pub fn whole((at, pages): Snapshot) -> (ModSeq, Bytes) {
+    (at, pages.concat().into())
 }
 
 /// Where the messages of these entries are.

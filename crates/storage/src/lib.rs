@@ -133,6 +133,12 @@ pub struct Batch {
     pub durability: Durability,
 }
 
+/// A snapshot as it was kept: its position and its pages.
+pub type Snapshot = (ModSeq, Vec<Bytes>);
+
+/// The pages of a snapshot to be kept, in order; how they are cut has no meaning.
+pub type Pages = Box<dyn Iterator<Item = Bytes> + Send>;
+
 /// A log per account, message bytes and caches. See [`conformance`] for the laws.
 pub trait Storage: Send + Sync {
     /// All accounts that exist.
@@ -209,15 +215,16 @@ pub trait Storage: Send + Sync {
         what: Extract,
         new: Vec<(Position, Bytes)>,
     ) -> Task<'_, Result<(), Error>>;
-    /// The newest usable snapshot of the fold: its position and bytes.
-    fn load_snapshot(&self, account: AccountId)
-    -> Task<'_, Result<Option<(ModSeq, Bytes)>, Error>>;
-    /// Keeps a snapshot of the fold at `at`.
+    /// The newest usable snapshot of the fold: its position and its bytes, which are in order and
+    /// cut anywhere.
+    fn load_snapshot(&self, account: AccountId) -> Task<'_, Result<Option<Snapshot>, Error>>;
+    /// Keeps a snapshot of the fold at `at`. Its pages are made when they are written, where nobody
+    /// waits for them.
     fn save_snapshot(
         &self,
         account: AccountId,
         at: ModSeq,
-        bytes: Bytes,
+        pages: Pages,
     ) -> Task<'_, Result<(), Error>>;
 
     /// The names of what [`Storage::cache_write`] keeps. What is cached has no durability, may be

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use mailbox::Position;
 
 use crate::{
-    Batch, CacheFile, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pending,
-    Staged, Storage, Task,
+    Batch, CacheFile, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pages,
+    Pending, Snapshot, Staged, Storage, Task,
 };
 
 /// Bytes of one piece of [`Outgoing::next`].
@@ -33,7 +33,7 @@ struct Log {
     entries: Vec<Entry>,
     messages: Vec<Bytes>,
     extracts: HashMap<(Extract, Position), Bytes>,
-    snapshot: Option<(ModSeq, Bytes)>,
+    snapshot: Option<Snapshot>,
     cache: BTreeMap<String, Bytes>,
 }
 
@@ -209,10 +209,7 @@ impl Storage for Memory {
         }))
     }
 
-    fn load_snapshot(
-        &self,
-        account: AccountId,
-    ) -> Task<'_, Result<Option<(ModSeq, Bytes)>, Error>> {
+    fn load_snapshot(&self, account: AccountId) -> Task<'_, Result<Option<Snapshot>, Error>> {
         ready(self.with(account, |log| Ok(log.snapshot.clone())))
     }
 
@@ -220,11 +217,11 @@ impl Storage for Memory {
         &self,
         account: AccountId,
         at: ModSeq,
-        bytes: Bytes,
+        pages: Pages,
     ) -> Task<'_, Result<(), Error>> {
         ready(self.with(account, |log| {
             if log.snapshot.as_ref().is_none_or(|&(newest, _)| newest <= at) {
-                log.snapshot = Some((at, bytes));
+                log.snapshot = Some((at, pages.collect()));
             }
             Ok(())
         }))

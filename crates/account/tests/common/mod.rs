@@ -15,7 +15,7 @@ use bytes::Bytes;
 use mailbox::Position;
 use storage::{
     Batch, CommitError, Durability, Entry, Error, Extract, Extracts, Incoming, Memory, Outgoing,
-    Pending, Storage, Task,
+    Pages, Pending, Snapshot, Storage, Task,
 };
 
 pub const ID: AccountId = AccountId([7; 16]);
@@ -175,10 +175,7 @@ impl Storage for Slow {
     ) -> Task<'_, Result<(), Error>> {
         self.memory.put_extracts(account, what, new)
     }
-    fn load_snapshot(
-        &self,
-        account: AccountId,
-    ) -> Task<'_, Result<Option<(ModSeq, Bytes)>, Error>> {
+    fn load_snapshot(&self, account: AccountId) -> Task<'_, Result<Option<Snapshot>, Error>> {
         Box::pin(async move {
             self.loads.fetch_add(1, Relaxed);
             let gate = self.loading.lock().unwrap().clone();
@@ -192,9 +189,9 @@ impl Storage for Slow {
         &self,
         account: AccountId,
         at: ModSeq,
-        bytes: Bytes,
+        pages: Pages,
     ) -> Task<'_, Result<(), Error>> {
-        self.memory.save_snapshot(account, at, bytes)
+        self.memory.save_snapshot(account, at, pages)
     }
 }
 

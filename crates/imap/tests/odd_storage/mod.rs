@@ -12,7 +12,8 @@ use bytes::Bytes;
 use mailbox::Position;
 use storage::memory::Memory;
 use storage::{
-    Batch, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pending, Storage, Task,
+    Batch, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pages, Pending,
+    Snapshot, Storage, Task,
 };
 
 #[derive(Default)]
@@ -139,18 +140,15 @@ impl Storage for Odd {
     ) -> Task<'_, Result<(), Error>> {
         self.memory.put_extracts(account, what, new)
     }
-    fn load_snapshot(
-        &self,
-        account: AccountId,
-    ) -> Task<'_, Result<Option<(ModSeq, Bytes)>, Error>> {
+    fn load_snapshot(&self, account: AccountId) -> Task<'_, Result<Option<Snapshot>, Error>> {
         self.memory.load_snapshot(account)
     }
     fn save_snapshot(
         &self,
         account: AccountId,
         at: ModSeq,
-        bytes: Bytes,
+        pages: Pages,
     ) -> Task<'_, Result<(), Error>> {
-        self.memory.save_snapshot(account, at, bytes)
+        self.memory.save_snapshot(account, at, pages)
     }
 }

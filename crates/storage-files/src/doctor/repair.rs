@@ -175,8 +175,8 @@ impl Check<'_> {
             return Ok(());
         };
         let snapshot = crate::snapshot::read_whole(&self.log).ok().flatten();
-        let fold = snapshot.and_then(|(at, bytes)| {
-            Account::decode(&bytes).filter(|fold| fold.head() == at && !fold.is_lossy())
+        let fold = snapshot.and_then(|(at, pages)| {
+            Account::decode_pages(pages).filter(|fold| fold.head() == at && !fold.is_lossy())
         });
         if let Some(fold) = fold
             && fold.head() >= last

@@ -6,7 +6,8 @@ use base::{ModSeq, SystemFlag, Uid, UidSet};
 use bytes::Bytes;
 
 use super::{
-    account, appended, batch, block_on, flagged, inbox, message, positions, read_all, stage,
+    account, appended, batch, block_on, flagged, inbox, message, pages, positions, read_all, stage,
+    whole,
 };
 use crate::{CommitError, Durability, Entry, Error, Storage};
 
@@ -52,8 +53,8 @@ pub fn history(storage: &Arc<dyn Storage>, sizes: &Sizes, told: &mut Told) -> Re
         let two = vec![message(seed + 1, sizes.small), message(seed + 2, sizes.large)];
         commit(storage, told, two, Durability::Synced)?;
         let head = told.entries[told.acknowledged - 1].at;
-        let state = Bytes::from(format!("state at {head}"));
-        block_on(storage.save_snapshot(account(1), head, state))?;
+        let state = format!("state at {head}");
+        block_on(storage.save_snapshot(account(1), head, pages(state.as_bytes())))?;
         commit(storage, told, vec![message(seed + 3, sizes.small)], Durability::Synced)?;
         commit(storage, told, vec![], Durability::Synced)?;
     }
@@ -111,7 +112,9 @@ pub fn check(storage: &Arc<dyn Storage>, told: &Told, context: &str) -> Told {
             Err(error) => panic!("message at {at:?}: {error}: {context}"),
         }
     }
-    if let Some((at, state)) = block_on(storage.load_snapshot(account(1))).expect("snapshot") {
+    if let Some((at, state)) =
+        block_on(storage.load_snapshot(account(1))).expect("snapshot").map(whole)
+    {
         assert!(at <= found.last().map_or(ModSeq::ZERO, |entry| entry.at), "{context}");
         assert_eq!(state, format!("state at {at}"), "{context}");
     }
