@@ -33,7 +33,7 @@ pub(crate) const INPROGRESS: &str = "INPROGRESS";
 
 /// Everything that does not depend on the connection, before and after login alike: some clients
 /// never ask again.
-const ALWAYS: [&str; 32] = [
+const ALWAYS: [&str; 33] = [
     "IMAP4rev1",
     "IMAP4rev2",
     "SASL-IR",
@@ -53,6 +53,7 @@ const ALWAYS: [&str; 32] = [
     "STATUS=SIZE",
     "ESEARCH",
     "SEARCHRES",
+    "MULTISEARCH",
     "CONDSTORE",
     "QRESYNC",
     "BINARY",

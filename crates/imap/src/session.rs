@@ -290,6 +290,7 @@ impl<T: Transport> Driver<T> {
             Command::Xlist(args) => verb::xlist::run(&mut self.account(tag)?, args).await,
             Command::Namespace => verb::namespace::run(&mut self.account(tag)?),
             Command::Status(args) => verb::status::run(&mut self.account(tag)?, args),
+            Command::MultiSearch(args) => verb::esearch::run(&mut self.account(tag)?, args).await,
             Command::Append(_) | Command::Idle => Err(No::Bug("a command in the wrong place")),
             Command::Check => verb::check::run(&mut self.mailbox(tag)?).await,
             Command::Close => verb::close::run(&mut self.mailbox(tag)?).await,

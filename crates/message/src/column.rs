@@ -2,7 +2,10 @@
 //!
 //! What is looked in is what [`crate::search::Want::Header`] looks in, so the answers are the same.
 
+use std::sync::Arc;
+
 use base::{Limits, Uid, UidSet};
+use memchr::memmem;
 
 use crate::encoded_word;
 use crate::fold::fold_into;
@@ -13,28 +16,36 @@ use crate::walk::{Closed, Opened, Sink, Walk};
 /// Ends each value; IMAP strings do not contain it, so no match spans two values.
 const BETWEEN: char = '\0';
 
-/// Reads one field of one message's own header: its values, decoded and folded.
+/// Reads some fields of messages' own headers, one message after the other: their values, decoded
+/// and folded.
 pub struct FieldReader {
+    limits: Limits,
     walk: Walk<Collector>,
+    /// What was read of the last message, for each field.
+    values: Vec<String>,
 }
 
 struct Collector {
-    field: String,
-    values: String,
+    fields: Arc<[String]>,
+    values: Vec<String>,
     done: bool,
 }
 
 impl FieldReader {
-    /// A reader of the field called `field`, in any case, at the first byte of a message.
-    pub fn new(field: &str, limits: &Limits) -> Self {
-        let field = field.to_owned();
-        let collector = Collector { field, values: String::new(), done: false };
-        Self { walk: Walk::new(limits, collector) }
+    /// A reader of the fields called `fields`, in any case, at the first byte of a message.
+    pub fn new(fields: &[&str], limits: &Limits) -> Self {
+        let values = vec![String::new(); fields.len()];
+        let fields = fields.iter().map(|&field| field.to_owned()).collect();
+        let collector = Collector { fields, values: values.clone(), done: false };
+        Self { limits: limits.clone(), walk: Walk::new(limits, collector), values }
     }
 
     /// The next bytes, in pieces of any size.
     pub fn feed(&mut self, bytes: &[u8]) {
-        for step in bytes.chunks(4096) {
+        // The body is of no interest: most headers end where this looks first.
+        let head = memmem::find(bytes, b"\r\n\r\n").map_or(0, |at| at + 4);
+        let (head, rest) = bytes.split_at(head);
+        for step in std::iter::once(head).chain(rest.chunks(4096)) {
             if self.is_done() {
                 return;
             }
@@ -47,9 +58,29 @@ impl FieldReader {
         self.walk.sink.done
     }
 
-    /// The values, for [`Column::push`].
-    pub fn finish(self) -> String {
-        if self.is_done() { self.walk.sink.values } else { self.walk.finish().values }
+    /// The message is to count as one without fields.
+    pub fn forget(&mut self) {
+        self.start();
+        self.walk.sink.done = true;
+    }
+
+    /// The message has ended: its values of each field, for [`Column::push`]. What follows is the
+    /// next message.
+    pub fn finish(&mut self) -> impl Iterator<Item = &str> {
+        let read = self.start();
+        let mut sink = if read.sink.done { read.sink } else { read.finish() };
+        std::mem::swap(&mut self.values, &mut sink.values);
+        self.walk.sink.values = sink.values;
+        self.walk.sink.values.iter_mut().for_each(String::clear);
+        self.values.iter().map(|values| &**values)
+    }
+
+    /// Begins with the next message.
+    fn start(&mut self) -> Walk<Collector> {
+        let fields = Arc::clone(&self.walk.sink.fields);
+        let values = vec![String::new(); fields.len()];
+        let collector = Collector { fields, values, done: false };
+        std::mem::replace(&mut self.walk, Walk::new(&self.limits, collector))
     }
 }
 
@@ -58,11 +89,13 @@ impl Sink for Collector {
         if std::mem::replace(&mut self.done, true) {
             return;
         }
-        let name = self.field.as_bytes();
-        for field in fields(part.header).filter(|field| field.is(name)) {
-            let text = encoded_word::decode_with(field.value, part.mime.fallback);
-            fold_into(&text, &mut self.values);
-            self.values.push(BETWEEN);
+        for field in fields(part.header) {
+            let names = self.fields.iter().zip(&mut self.values);
+            for (_, values) in names.filter(|(name, _)| field.is(name.as_bytes())) {
+                let text = encoded_word::decode_with(field.value, part.mime.fallback);
+                fold_into(&text, values);
+                values.push(BETWEEN);
+            }
         }
     }
 
@@ -107,6 +140,18 @@ impl Column {
         self.text.capacity() + self.uids.capacity() * 4 + self.ends.capacity() * 4
     }
 
+    /// The first message from `from` on whose values end behind `hit`. Hits ascend: it is looked for
+    /// in steps that double.
+    fn holder(&self, from: usize, hit: usize) -> usize {
+        let (mut low, mut step) = (from, 1);
+        while self.ends.get(low + step).is_some_and(|&end| end as usize <= hit) {
+            low += step;
+            step *= 2;
+        }
+        let high = self.ends.len().min(low + step + 1);
+        low + self.ends[low..high].partition_point(|&end| end as usize <= hit)
+    }
+
     /// The messages whose field contains the needle; the empty needle asks whether there is one.
     pub fn matches(&self, needle: &Needle) -> UidSet {
         let mut found = UidSet::new();
@@ -119,7 +164,7 @@ impl Column {
         let (mut at, mut from) = (0, 0);
         while let Some(hit) = needle.find_in_folded(&self.text.as_bytes()[from..]) {
             let hit = from + hit;
-            at += self.ends[at..].partition_point(|&end| end as usize <= hit);
+            at = self.holder(at, hit);
             let (Some(&uid), Some(&end)) = (self.uids.get(at), self.ends.get(at)) else { break };
             found.insert(uid);
             from = end as usize;
@@ -136,12 +181,24 @@ mod tests {
 
     fn column(messages: &[Vec<u8>], field: &str) -> Column {
         let mut column = Column::default();
+        let mut reader = FieldReader::new(&[field, "from", field], &Limits::default());
         for (uid, message) in (1..).zip(messages) {
-            let mut reader = FieldReader::new(field, &Limits::default());
-            reader.feed(message);
-            assert!(column.push(Uid::new(uid).unwrap(), &reader.finish()));
+            // What is damaged has no fields.
+            if damaged(uid) {
+                reader.feed(b"Subject: abc\r\n\r\n");
+                reader.forget();
+            } else {
+                reader.feed(message);
+            }
+            let read: Vec<&str> = reader.finish().collect();
+            assert_eq!(read[0], read[2]);
+            assert!(column.push(Uid::new(uid).unwrap(), read[0]));
         }
         column
+    }
+
+    fn damaged(uid: u32) -> bool {
+        uid == 3
     }
 
     fn line() -> impl Strategy<Value = String> {
@@ -167,7 +224,7 @@ mod tests {
             let want = || Want::Header { field: "subject".to_owned(), needle: needle.clone() };
             let scanned: UidSet = (1..)
                 .zip(&messages)
-                .filter(|(_, message)| scan(message, vec![want()])[0])
+                .filter(|(uid, message)| !damaged(*uid) && scan(message, vec![want()])[0])
                 .filter_map(|(uid, _)| Uid::new(uid))
                 .collect();
             prop_assert_eq!(column(&messages, "Subject").matches(&needle), scanned);

@@ -146,9 +146,11 @@ fn threads() -> impl Strategy<Value = Vec<ThreadNode>> {
 fn esearch() -> impl Strategy<Value = Esearch> {
     let number = || option::of(nz().prop_map(|n| n.get()));
     let rest = (option::of(any::<u32>()), option::of(1u64..9));
-    ((atom(), any::<bool>()), number(), number(), option::of(uids()), rest).prop_map(
-        |((tag, uid), min, max, all, (count, mod_seq))| Esearch {
+    let place = option::of((mailbox(), nz().prop_map(|n| n.get())));
+    ((atom(), any::<bool>(), place), number(), number(), option::of(uids()), rest).prop_map(
+        |((tag, uid, place), min, max, all, (count, mod_seq))| Esearch {
             tag: tag.replace('+', "x"),
+            mailbox: place.and_then(|(name, n)| Some((name, UidValidity::new(n)?))),
             uid,
             min,
             max,

@@ -9,6 +9,7 @@ pub mod copy;
 pub mod create;
 pub mod delete;
 pub mod enable;
+pub mod esearch;
 pub mod examine;
 pub mod expunge;
 pub mod fetch;

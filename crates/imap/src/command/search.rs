@@ -14,6 +14,8 @@ use base::{Uid, UidSet};
 use wire::command::Search;
 use wire::value::{SearchKey, SearchReturn};
 
+pub(crate) use self::resolve::asks_mod_seq;
+
 use self::answer::Extended;
 use self::find::find;
 use crate::context::Selected;
@@ -30,7 +32,8 @@ pub async fn run(cx: &mut Selected<'_>, args: Search) -> Result<Done, No> {
         Some(returns) => {
             let ends = (found.first(), found.last());
             save(cx, returns, &found, ends);
-            let answer = Extended { numbering, returns, found: &found, ends, with_mod_seq };
+            let found = &found;
+            let answer = Extended { place: None, numbering, returns, found, ends, with_mod_seq };
             answer::ascending(cx, answer).await?;
         }
     }
@@ -52,7 +55,7 @@ pub(crate) fn returns(cx: &Selected<'_>, asked: Option<SearchReturn>) -> Option<
 /// What comes before every search. Returns whether mod-sequences are part of the answer, which also
 /// enables CONDSTORE (RFC 7162 §3.1).
 pub(crate) fn begin(cx: &mut Selected<'_>, key: &SearchKey) -> bool {
-    let with_mod_seq = resolve::asks_mod_seq(key);
+    let with_mod_seq = asks_mod_seq(key);
     if with_mod_seq {
         cx.enable_condstore();
     }

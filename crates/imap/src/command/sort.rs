@@ -49,7 +49,8 @@ pub async fn run(cx: &mut Selected<'_>, args: Sort) -> Result<Done, No> {
             // RFC 5267 §3.2: a set that keeps its order; ascending runs become ranges.
             let numbers = Numbers::new(cx.mailbox, numbering, &found);
             let all = order.sorter.numbers().filter_map(|uid| numbers.get(uid));
-            let answer = Extended { numbering, returns, found: &found, ends, with_mod_seq };
+            let found = &found;
+            let answer = Extended { place: None, numbering, returns, found, ends, with_mod_seq };
             answer::extended(cx, answer, all.map(|number| (number, number))).await?;
         }
     }

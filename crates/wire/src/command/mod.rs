@@ -10,6 +10,7 @@ mod copy;
 mod create;
 mod delete;
 mod enable;
+mod esearch;
 mod examine;
 mod expunge;
 mod fetch;
@@ -46,6 +47,7 @@ pub use append::{Append, AppendHead, AppendMessage, AppendNext};
 pub use authenticate::Authenticate;
 pub use copy::Copy;
 pub use create::Create;
+pub use esearch::{MultiSearch, Source};
 pub use fetch::{Fetch, FetchItem};
 pub use list::{List, ListReturn, ListSelect};
 pub use login::Login;
@@ -115,6 +117,8 @@ pub enum Command {
     Expunge(Option<SequenceSet>),
     /// RFC 9051 §6.4.4
     Search(Search),
+    /// RFC 7377 §2
+    MultiSearch(MultiSearch),
     /// RFC 5256 §3
     Sort(Sort),
     /// RFC 5256 §3
@@ -164,6 +168,7 @@ pub(crate) fn parse(c: &mut Cursor<'_>) -> Result<Command> {
         b"XLIST" => xlist::parse(c).map(Command::Xlist),
         b"NAMESPACE" => namespace::parse(c),
         b"STATUS" => status::parse(c).map(Command::Status),
+        b"ESEARCH" => esearch::parse(c).map(Command::MultiSearch),
         b"APPEND" => append::parse(c),
         b"IDLE" => idle::parse(c),
         b"CHECK" => check::parse(c),
@@ -231,6 +236,7 @@ pub(crate) fn print(command: &Command, out: &mut Vec<u8>, style: Style) {
         Command::Unselect => unselect::print(out),
         Command::Expunge(set) => expunge::print(set.as_ref(), out),
         Command::Search(search) => search::print(search, out, style),
+        Command::MultiSearch(search) => esearch::print(search, out, style),
         Command::Sort(sort) => sort::print(sort, out, style),
         Command::Thread(thread) => thread::print(thread, out, style),
         Command::Fetch(fetch) => fetch::print(fetch, out, style),

@@ -40,6 +40,12 @@ const KEY: &str = "a search key";
 
 pub(super) fn parse(c: &mut Cursor<'_>, numbering: Numbering) -> Result<Search> {
     c.sp()?;
+    let (returns, key) = returns_and_program(c)?;
+    Ok(Search { numbering, returns, key })
+}
+
+/// What SEARCH and ESEARCH end with.
+pub(super) fn returns_and_program(c: &mut Cursor<'_>) -> Result<(Option<SearchReturn>, SearchKey)> {
     let returns = return_options(c)?;
     let mut text = Charset::Utf8;
     if c.eat_word("CHARSET") {
@@ -53,7 +59,7 @@ pub(super) fn parse(c: &mut Cursor<'_>, numbering: Numbering) -> Result<Search> 
         }
         c.sp()?;
     }
-    Ok(Search { numbering, returns, key: program(c, text)? })
+    Ok((returns, program(c, text)?))
 }
 
 /// RFC 5256 §5, search-criteria: the charset is not optional there.
@@ -321,11 +327,20 @@ fn mod_seq(c: &mut Cursor<'_>) -> Result<SearchKey> {
 
 pub(super) fn print(search: &Search, out: &mut Vec<u8>, style: Style) {
     super::print_verb("SEARCH", search.numbering, out);
-    print_returns(search.returns, out);
+    print_returns_and_program(search.returns, &search.key, out, style);
+}
+
+pub(super) fn print_returns_and_program(
+    returns: Option<SearchReturn>,
+    key: &SearchKey,
+    out: &mut Vec<u8>,
+    style: Style,
+) {
+    print_returns(returns, out);
     if !style.utf8 {
         out.extend_from_slice(b"CHARSET UTF-8 ");
     }
-    print_program(&search.key, out, style);
+    print_program(key, out, style);
 }
 
 pub(super) fn print_returns(returns: Option<SearchReturn>, out: &mut Vec<u8>) {

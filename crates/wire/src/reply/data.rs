@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use base::ModSeq;
+use base::{ModSeq, UidValidity};
 use bytes::Bytes;
 
 use super::{
@@ -239,10 +239,7 @@ fn esearch(c: &mut Cursor<'_>) -> Result<Esearch> {
     let mut first = true;
     while c.eat(b' ') {
         if first && c.eat(b'(') {
-            c.choose(&[("TAG", ())], "TAG")?;
-            c.sp()?;
-            esearch.tag = ascii(&c.astring("a tag")?);
-            c.expect(b')', "a closing parenthesis")?;
+            correlators(c, &mut esearch)?;
             first = false;
             continue;
         }
@@ -270,6 +267,24 @@ fn esearch(c: &mut Cursor<'_>) -> Result<Esearch> {
         }
     }
     Ok(esearch)
+}
+
+/// RFC 7377 §4, one-correlator *(SP one-correlator): TAG alone, or with the other two.
+fn correlators(c: &mut Cursor<'_>, esearch: &mut Esearch) -> Result<()> {
+    c.choose(&[("TAG", ())], "TAG")?;
+    c.sp()?;
+    esearch.tag = ascii(&c.astring("a tag")?);
+    if c.eat(b' ') {
+        c.choose(&[("MAILBOX", ())], "MAILBOX")?;
+        c.sp()?;
+        let mailbox = mailbox(c)?;
+        c.sp()?;
+        c.choose(&[("UIDVALIDITY", ())], "UIDVALIDITY")?;
+        c.sp()?;
+        let uid_validity = UidValidity::new(c.nz_number()?.get());
+        esearch.mailbox = uid_validity.map(|uid_validity| (mailbox, uid_validity));
+    }
+    c.expect(b')', "a closing parenthesis")
 }
 
 /// RFC 5256 §5, thread-data.

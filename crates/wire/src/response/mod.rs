@@ -187,7 +187,7 @@ impl Untagged {
             }
             Self::Search(numbers, mod_seq) => search::print("SEARCH", numbers, *mod_seq, out),
             Self::Sort(numbers, mod_seq) => search::print("SORT", numbers, *mod_seq, out),
-            Self::Esearch(esearch) => esearch::print(esearch, out),
+            Self::Esearch(esearch) => esearch::print(esearch, out, encoding),
             Self::Thread(threads) => thread::print(threads, out),
         }
     }

@@ -185,6 +185,7 @@ fn numbers() {
             (
                 Untagged::Esearch(Esearch {
                     tag: "a1".into(),
+                    mailbox: None,
                     uid: true,
                     min: Some(1),
                     max: Some(9),
@@ -193,6 +194,17 @@ fn numbers() {
                     mod_seq: Some(mod_seq(7)),
                 }),
                 "* ESEARCH (TAG \"a1\") UID MIN 1 MAX 9 ALL 1,9,3 COUNT 3 MODSEQ 7",
+            ),
+            (
+                Untagged::Esearch(Esearch {
+                    tag: "a1".into(),
+                    mailbox: UidValidity::new(503)
+                        .map(|uid_validity| (MailboxName("Entw\u{fc}rfe".into()), uid_validity)),
+                    uid: true,
+                    all: Some("7".into()),
+                    ..Esearch::default()
+                }),
+                "* ESEARCH (TAG \"a1\" MAILBOX Entw&APw-rfe UIDVALIDITY 503) UID ALL 7",
             ),
         ],
     );

@@ -349,6 +349,19 @@ fn mailbox_command() -> impl Strategy<Value = Command> {
     ]
 }
 
+fn source() -> impl Strategy<Value = Source> {
+    let names = || vec(mailbox(), 1..3);
+    prop_oneof![
+        Just(Source::Selected),
+        Just(Source::Inboxes),
+        Just(Source::Personal),
+        Just(Source::Subscribed),
+        names().prop_map(Source::Subtree),
+        names().prop_map(Source::SubtreeOne),
+        names().prop_map(Source::Mailboxes),
+    ]
+}
+
 fn message_command() -> impl Strategy<Value = Command> {
     let algorithm = select(vec![ThreadAlgorithm::OrderedSubject, ThreadAlgorithm::References]);
     let thread = (numbering(), algorithm, key()).prop_map(|(numbering, algorithm, key)| Thread {
@@ -361,7 +374,10 @@ fn message_command() -> impl Strategy<Value = Command> {
         returns,
         key,
     });
+    let multi = (vec(source(), 0..4), returns(), key())
+        .prop_map(|(sources, returns, key)| MultiSearch { sources, returns, key });
     prop_oneof![
+        multi.prop_map(Command::MultiSearch),
         set().prop_map(|set| Command::Expunge(Some(set))),
         search.prop_map(Command::Search),
         sort().prop_map(Command::Sort),

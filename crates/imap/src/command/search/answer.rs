@@ -1,9 +1,9 @@
 //! How SEARCH and SORT answer. What may be long is written as it goes: nothing here holds an answer.
 
-use base::{ModSeq, Uid, UidSet};
+use base::{ModSeq, Uid, UidSet, UidValidity};
 use wire::response::Esearch;
 use wire::response::search::spaced;
-use wire::value::{Numbering, SearchReturn};
+use wire::value::{MailboxName, Numbering, SearchReturn};
 
 use super::numbers::{Numbers, runs};
 use crate::context::Selected;
@@ -66,6 +66,8 @@ pub(crate) fn end_plain(cx: &mut Selected<'_>, found: &UidSet, with_mod_seq: boo
 
 /// What ESEARCH may tell.
 pub(crate) struct Extended<'a> {
+    /// The mailbox, in answer to ESEARCH.
+    pub(crate) place: Option<(MailboxName, UidValidity)>,
     pub(crate) numbering: Numbering,
     pub(crate) returns: SearchReturn,
     pub(crate) found: &'a UidSet,
@@ -75,7 +77,7 @@ pub(crate) struct Extended<'a> {
 }
 
 /// `* ESEARCH` (RFC 4731 §3.1), ALL in ascending order.
-pub(super) async fn ascending(cx: &mut Selected<'_>, answer: Extended<'_>) -> Result<(), No> {
+pub(crate) async fn ascending(cx: &mut Selected<'_>, answer: Extended<'_>) -> Result<(), No> {
     let all: Vec<(u32, u32)> = match answer.returns.all {
         true => spans(cx, answer.numbering, answer.found).collect(),
         false => Vec::new(),
@@ -90,7 +92,7 @@ pub(crate) async fn extended(
     answer: Extended<'_>,
     all: impl Iterator<Item = (u32, u32)>,
 ) -> Result<(), No> {
-    let Extended { numbering, returns, found, ends: (min, max), with_mod_seq } = answer;
+    let Extended { place, numbering, returns, found, ends: (min, max), with_mod_seq } = answer;
     if !(returns.min || returns.max || returns.all || returns.count) {
         return Ok(());
     }
@@ -114,6 +116,7 @@ pub(crate) async fn extended(
     let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
     let esearch = Esearch {
         tag: cx.tag.to_owned(),
+        mailbox: place,
         uid: numbering == Numbering::Uid,
         min: min.and_then(number),
         max: max.and_then(number),
@@ -121,9 +124,10 @@ pub(crate) async fn extended(
         count: returns.count.then_some(count),
         mod_seq,
     };
+    let encoding = cx.out.encoding();
     let tail = cx.out.tail();
     tail.extend_from_slice(b"* ");
-    esearch.print_before_all(tail);
+    esearch.print_before_all(tail, encoding);
     if returns.all && !found.is_empty() {
         tail.extend_from_slice(b" ALL");
         set(cx, all).await?;

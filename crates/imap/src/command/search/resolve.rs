@@ -66,7 +66,7 @@ fn by_number(mailbox: &SelectedMailbox, ranges: &[(SetEnd, SetEnd)]) -> UidSet {
 }
 
 /// Whether MODSEQ is among the keys (RFC 7162 §3.1.5).
-pub(super) fn asks_mod_seq(key: &SearchKey) -> bool {
+pub(crate) fn asks_mod_seq(key: &SearchKey) -> bool {
     match key {
         SearchKey::ModSeq(_) => true,
         SearchKey::And(keys) => keys.iter().any(asks_mod_seq),

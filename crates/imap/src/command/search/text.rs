@@ -1,12 +1,14 @@
 //! Text keys: messages are read in bounded memory, and only as far as it matters.
 
+use std::pin::Pin;
+
 use base::{Date, Limits, UidSet};
 use bytes::Bytes;
-use futures_util::future::join_all;
-use mailbox::Row;
+use futures_util::future::{MaybeDone, maybe_done};
 use mailbox::search::{Content, Facts, Plan, Texts, Verdict};
+use mailbox::{Position, Row};
 use message::search::{Needle, Scan, Want};
-use storage::Error;
+use storage::{Error, Task};
 
 use super::column;
 use crate::context::Reading;
@@ -107,24 +109,18 @@ impl<'a> Scanner<'a> {
         candidates: &[Candidate],
         mut found: impl FnMut(&Row),
     ) -> Result<(), No> {
-        let mut rest = candidates;
-        while !rest.is_empty() {
-            let (group, more) =
-                rest.split_at(group_length(rest.iter().map(|candidate| &candidate.row)));
-            let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
-            let small = group.iter().filter(|candidate| is_small(&candidate.row));
-            let reads = small.map(|candidate| storage.message(account, candidate.row.position));
-            let mut reads = join_all(reads).await.into_iter();
+        let mut groups = Groups::new(cx, candidates, |candidate| &candidate.row);
+        while let Some((group, read)) = groups.next().await {
+            let mut read = read.into_iter();
             for candidate in group {
                 let bytes = match is_small(&candidate.row) {
-                    true => reads.next().transpose(),
+                    true => read.next().transpose(),
                     false => Ok(None),
                 };
                 if self.matches(cx, candidate, bytes).await? {
                     found(&candidate.row);
                 }
             }
-            rest = more;
             progress.add(group.len());
             progress.tell().await?;
         }
@@ -219,14 +215,52 @@ pub(super) fn is_small(row: &Row) -> bool {
     u64::from(row.size) <= HELD_BYTES
 }
 
-/// How many of these messages may be held at once; at least one.
-pub(super) fn group_length<'r>(rows: impl Iterator<Item = &'r Row>) -> usize {
-    let mut octets = 0;
-    let fits = |row: &&Row| {
-        octets += u64::from(row.size);
-        octets <= HELD_BYTES
-    };
-    rows.take_while(fits).count().max(1)
+/// Reads messages in groups that may be held at once, neighbours together. While one group is looked
+/// at, the storage reads the next.
+pub(super) struct Groups<'a, T> {
+    cx: Reading<'a>,
+    row: fn(&T) -> &Row,
+    rest: &'a [T],
+    ahead: Option<Ahead<'a, T>>,
+}
+
+/// A group, and its small messages on their way.
+type Ahead<'a, T> = (&'a [T], MaybeDone<Task<'a, Vec<Result<Bytes, Error>>>>);
+
+impl<'a, T> Groups<'a, T> {
+    pub(super) fn new(cx: &Reading<'a>, all: &'a [T], row: fn(&T) -> &Row) -> Self {
+        let mut groups = Self { cx: *cx, row, rest: all, ahead: None };
+        groups.ahead = groups.begin();
+        groups
+    }
+
+    fn begin(&mut self) -> Option<Ahead<'a, T>> {
+        let mut octets = 0;
+        let fits = |one: &&T| {
+            octets += u64::from((self.row)(one).size);
+            octets <= HELD_BYTES
+        };
+        let count = self.rest.iter().take_while(fits).count().max(1).min(self.rest.len());
+        let (group, rest) = self.rest.split_at(count);
+        self.rest = rest;
+        let small = group.iter().map(self.row).filter(|row| is_small(row));
+        let at: Vec<Position> = small.map(|row| row.position).collect();
+        let storage = self.cx.shared.accounts.storage();
+        let read = (!group.is_empty()).then(|| storage.messages(self.cx.live.id(), at));
+        read.map(|read| (group, maybe_done(read)))
+    }
+
+    /// The next group and its small messages in order.
+    pub(super) async fn next(&mut self) -> Option<(&'a [T], Vec<Result<Bytes, Error>>)> {
+        let (group, mut read) = self.ahead.take()?;
+        (&mut read).await;
+        self.ahead = self.begin();
+        if let Some((_, ahead)) = &mut self.ahead {
+            // Begins to read.
+            let _ = futures_util::poll!(ahead);
+        }
+        Some((group, Pin::new(&mut read).take_output().unwrap_or_default()))
+    }
 }
 
 fn want(content: &Content) -> Want {
