@@ -12,7 +12,7 @@ use crate::wire::text;
 use crate::work::{Scale, expect};
 
 /// A log is written ahead by so much: syncs then only overwrite.
-const AHEAD: u64 = 4 * 1024 * 1024;
+const AHEAD: u64 = 1024 * 1024;
 
 /// Messages a second that plain logs take, one for each client: a frame with length and CRC-32C,
 /// written and synced before the next.

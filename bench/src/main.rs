@@ -59,7 +59,7 @@ struct Options {
     /// The directory for results.json, table.md and chart.svg.
     #[arg(long)]
     results: Option<PathBuf>,
-    /// A page that shows the table between its marks.
+    /// A page that shows the table between its marks: `bench`, or `growth`.
     #[arg(long)]
     page: Option<PathBuf>,
 }
@@ -94,7 +94,7 @@ impl Options {
 
 fn run(options: &Options) -> Result<(), Failure> {
     if options.growth {
-        return growth::run(&options.binary, &options.sizes);
+        return growth::run(&options.binary, &options.sizes, options.page.as_deref());
     }
     let mut kinds = vec![Kind::Martlet];
     for name in &options.against {

@@ -12,7 +12,9 @@ use crate::tls;
 /// Anything that went wrong, in words.
 pub(crate) type Failure = String;
 
-/// One read takes as much as this: a download costs few of them.
+/// What a connection begins with: a login costs little more than the server's work.
+const BUFFER_BYTES_MIN: usize = 8 * 1024;
+/// One read takes as much as this, once answers are long: a download costs few of them.
 const BUFFER_BYTES: usize = 256 * 1024;
 /// A server that is silent for so long is a failure.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -81,7 +83,7 @@ impl Wire {
             true => Socket::Tls(Box::new(tls::wrap(stream)?)),
             false => Socket::Plain(stream),
         };
-        Ok(Self { socket, buffer: vec![0; BUFFER_BYTES], from: 0, looked: 0, to: 0 })
+        Ok(Self { socket, buffer: vec![0; BUFFER_BYTES_MIN], from: 0, looked: 0, to: 0 })
     }
 
     /// Where the next line is, without its end, if all of it was read.
@@ -128,6 +130,9 @@ impl Wire {
             0 => Err(io::Error::other("the server closed the connection")),
             read => {
                 self.to += read;
+                if self.to == self.buffer.len() && self.to < BUFFER_BYTES {
+                    self.buffer.resize(BUFFER_BYTES, 0);
+                }
                 Ok(())
             }
         }

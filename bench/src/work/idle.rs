@@ -1,6 +1,6 @@
 //! Clients that wait: what each costs, and how soon one hears of a delivery.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Outcome, Scale};
 use crate::cost;
@@ -11,8 +11,11 @@ use crate::servers::{PASSWORD, Server, user};
 use crate::watch::{Measure, Unit};
 use crate::wire::Socket;
 
+/// Accounts of those who wait: each has its password checked once.
+const IDLERS: usize = 8;
+
 fn idle(mut imap: Imap, n: usize) -> Result<Imap, Failure> {
-    imap.ok(&format!("LOGIN {} {PASSWORD}", user(n)))?;
+    imap.ok(&format!("LOGIN {} {PASSWORD}", user(n % IDLERS)))?;
     imap.ok("SELECT INBOX")?;
     imap.send(b"IDLE")?;
     imap.wait_for("+")?;
@@ -34,26 +37,35 @@ pub(super) fn latency(server: &mut Server, _: Scale) -> Outcome {
     Ok(vec![Measure::of(Unit::Millis, times[7])])
 }
 
-/// Memory for each of so many connections that idle in a selected mailbox.
+/// Memory for each of so many connections that idle in a selected mailbox, with all that the server
+/// takes for itself, for the accounts and for passwords.
 pub(super) fn memory(server: &mut Server, count: usize, tls: bool) -> Outcome {
     // Processes that wait for their next client would hide what a new one takes.
     server.restart()?;
+    let waiting = wait(server, count, tls)?;
+    let all = cost::memory_bytes(server.pid());
+    drop(waiting);
+    Ok(vec![Measure::of(Unit::Bytes, all as f64 / count as f64)])
+}
+
+/// Memory for one more of so many connections: what the second half took. The first half uses what
+/// checks of passwords left.
+pub(super) fn memory_of_one_more(server: &mut Server, count: usize, tls: bool) -> Outcome {
+    server.restart()?;
+    let half = wait(server, count / 2, tls)?;
+    let before = cost::memory_bytes(server.pid());
+    let other_half = wait(server, count / 2, tls)?;
+    let grown = cost::memory_bytes(server.pid()).saturating_sub(before);
+    drop((half, other_half));
+    Ok(vec![Measure::of(Unit::Bytes, grown as f64 / (count / 2) as f64)])
+}
+
+/// So many connections that idle.
+fn wait(server: &Server, count: usize, tls: bool) -> Result<Vec<Socket>, Failure> {
     let connect = |n: usize| {
         let imap = if tls { Imap::connect_tls(&server.imaps) } else { Imap::connect(&server.imap) };
-        imap.and_then(|imap| idle(imap, n)).map_err(|why| format!("connection {n}: {why}"))
+        let idle = imap.and_then(|imap| idle(imap, n));
+        idle.map(Imap::into_socket).map_err(|why| format!("connection {n}: {why}"))
     };
-    // All accounts are in memory before, so that only connections are counted.
-    let first: Result<Vec<Imap>, Failure> = (0..64).map(connect).collect();
-    let _first = first?;
-    // What password checks took is given back by then.
-    std::thread::sleep(Duration::from_secs(1));
-    let before = cost::memory_bytes(server.pid());
-    let mut waiting: Vec<Socket> = Vec::with_capacity(count);
-    for n in 0..count {
-        waiting.push(connect(n)?.into_socket());
-    }
-    let after = cost::memory_bytes(server.pid());
-    let each = after.saturating_sub(before) as f64 / count as f64;
-    drop(waiting);
-    Ok(vec![Measure::of(Unit::Bytes, each)])
+    (0..count).map(connect).collect()
 }

@@ -198,19 +198,21 @@ fn waiting() -> Vec<Workload> {
     const KIB: f64 = 1024.0;
     vec![
         one(("delivery to EXISTS, median", AtMost(3.0)), 1, idle::latency),
-        one(("memory of each of 1,000 idle connections", AHEAD), 1, |s, n| {
+        one(("memory with 1,000 idle connections, for each", AHEAD), 1, |s, n| {
             idle::memory(s, n.idle, false)
         }),
-        one(("memory of each of 1,000 idle connections, TLS", AHEAD), 1, |s, n| {
+        one(("memory with 1,000 idle connections, for each, TLS", AHEAD), 1, |s, n| {
             idle::memory(s, n.idle, true)
         }),
-        one(("memory of each of 10,000 idle connections", AtMost(10.0 * KIB)), 1, |s, n| {
-            idle::memory(s, n.crowd, false)
+        one(("memory of one more of 10,000 idle connections", AtMost(10.0 * KIB)), 1, |s, n| {
+            idle::memory_of_one_more(s, n.crowd, false)
         })
         .alone(),
-        one(("memory of each of 10,000 idle connections, TLS", AtMost(40.0 * KIB)), 1, |s, n| {
-            idle::memory(s, n.crowd, true)
-        })
+        one(
+            ("memory of one more of 10,000 idle connections, TLS", AtMost(40.0 * KIB)),
+            1,
+            |s, n| idle::memory_of_one_more(s, n.crowd, true),
+        )
         .alone(),
     ]
 }
