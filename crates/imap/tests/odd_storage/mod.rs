@@ -23,6 +23,8 @@ pub(crate) struct Odd {
     pub(crate) hesitates: bool,
     /// Octets of messages that were read.
     pub(crate) octets_read: AtomicU64,
+    /// Messages that were read.
+    pub(crate) messages_read: AtomicU64,
     /// Messages that cannot be read.
     pub(crate) damaged: Mutex<HashSet<Position>>,
     /// Whether there is no room for records.
@@ -115,6 +117,7 @@ impl Storage for Odd {
             self.check(at)?;
             let bytes = self.memory.message(account, at).await?;
             self.octets_read.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+            self.messages_read.fetch_add(1, Ordering::SeqCst);
             Ok(bytes)
         })
     }

@@ -18,8 +18,12 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new() -> Self {
+        Self::with(Limits::default())
+    }
+
+    pub(crate) fn with(limits: Limits) -> Self {
         let storage = Arc::new(Odd::default());
-        let server = Server::over(storage.clone(), Limits::default(), imap::Settings::default());
+        let server = Server::over(storage.clone(), limits, imap::Settings::default());
         let mut executor = Executor::new();
         let (pipe, peer) = testkit::pipe::pipe();
         executor.spawn(imap::serve(Server::wire(pipe, ""), server.shared.clone()));

@@ -12,8 +12,13 @@ use crate::error::No;
 use crate::progress::Progress;
 use crate::session::yield_now;
 
-/// Undecided messages whose summaries are looked up together.
-const BATCH: usize = 256;
+/// Undecided messages that are worth asking the index about.
+const NARROWED_MIN: u64 = 256;
+/// Undecided messages that are collected before they are read, many groups at once: so that the next
+/// group is nearly always on its way.
+const BATCH: usize = 4096;
+/// Messages whose summaries are looked up together.
+const SUMMARIES: usize = 512;
 /// Rows after which others may run: the longest program takes milliseconds for so many.
 const ROWS_IN_A_ROW: usize = 256;
 
@@ -45,7 +50,7 @@ pub(crate) async fn find(
         (found, open) = (found.union(&fields.yes), fields.open);
     }
     // So many are worth asking the index for those that need not be looked at.
-    if open.len() >= BATCH as u64 && scan.narrow(cx).await {
+    if open.len() >= NARROWED_MIN && scan.narrow(cx).await {
         let indexed = split(cx, progress, &plan, &scan, &open).await?;
         (found, open) = (found.union(&indexed.yes), indexed.open);
     }
@@ -98,7 +103,7 @@ async fn read(
     open: &UidSet,
 ) -> Result<UidSet, No> {
     let mut found = UidSet::new();
-    let mut undecided = Vec::with_capacity(BATCH);
+    let mut undecided = Vec::new();
     for (at, row) in cx.mailbox.view.mailbox().rows_in(open).enumerate() {
         if at % ROWS_IN_A_ROW == ROWS_IN_A_ROW - 1 {
             progress.tell().await?;
@@ -130,16 +135,21 @@ async fn decide(
     (scan, found): (&mut text::Scanner<'_>, &mut UidSet),
     rows: &[Row],
 ) -> Result<(), No> {
-    let summaries = if plan.asks_sent() { cx.live.summaries(rows).await } else { Vec::new() };
     let mut candidates = Vec::new();
-    for (at, &row) in rows.iter().enumerate() {
-        let summary = summaries.get(at).and_then(|summary| summary.as_ref().ok());
-        let date = summary.and_then(|summary| summary.sort_keys().date);
-        let sent = plan.asks_sent().then(|| date.map(base::DateTime::date));
-        match scan.verdict(cx, &row, sent) {
-            Verdict::Yes => found.insert(row.uid),
-            Verdict::No | Verdict::NeedsSent => {}
-            Verdict::NeedsContent => candidates.push(Candidate { row, sent }),
+    for some in rows.chunks(SUMMARIES) {
+        let summaries = if plan.asks_sent() { cx.live.summaries(some).await } else { Vec::new() };
+        for (at, &row) in some.iter().enumerate() {
+            let summary = summaries.get(at).and_then(|summary| summary.as_ref().ok());
+            let date = summary.and_then(|summary| summary.sort_keys().date);
+            let sent = plan.asks_sent().then(|| date.map(base::DateTime::date));
+            match scan.verdict(cx, &row, sent) {
+                Verdict::Yes => found.insert(row.uid),
+                Verdict::No | Verdict::NeedsSent => {}
+                Verdict::NeedsContent => candidates.push(Candidate { row, sent }),
+            }
+        }
+        if plan.asks_sent() {
+            progress.tell().await?;
         }
     }
     progress.add(rows.len() - candidates.len());
