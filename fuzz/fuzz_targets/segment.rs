@@ -29,7 +29,7 @@ fuzz_target!(|input: &[u8]| {
         for name in ["0000000000000000.seg", "0000000000000001.seg"] {
             storage.cache_write(ID, name, Bytes::from(file.clone())).await.expect("memory");
         }
-        let library = Library::new(Arc::clone(&storage) as _, &limits);
+        let library = Library::new(Arc::clone(&storage) as _, &limits, None);
         let needle = |text: &str| Needle::new(text);
         let wants = [
             Want::Body(needle("abc")),
@@ -69,7 +69,7 @@ fn segment(input: &[u8]) -> Vec<u8> {
     let Limits { mime_parts_max, mime_depth_max, header_bytes_max, parameters_max, .. } =
         Limits::default();
     let limits = format!("{mime_parts_max} {mime_depth_max} {header_bytes_max} {parameters_max}");
-    let mut out = b"martsrch\x02\0\0\0".to_vec();
+    let mut out = b"martsrch\x03\0\0\0".to_vec();
     out.extend((documents as u32).to_le_bytes());
     out.extend((table.len() as u32 / 8).to_le_bytes());
     out.extend(1000u64.to_le_bytes());

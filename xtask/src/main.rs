@@ -48,6 +48,17 @@ fn main() -> ExitCode {
 /// What every command returns: nothing, or what to print before exiting with 1.
 type Outcome = Result<(), String>;
 
+/// Readers of documents are a feature: its lints and tests.
+fn attachments() -> Outcome {
+    let features = ["--features", "documents/formats,martlet/attachments", "--locked"];
+    let packages = ["-p", "documents", "-p", "martlet"];
+    let all = |first: &[&'static str], last: &[&'static str]| {
+        cargo(&[first, &packages, &features, last].concat())
+    };
+    all(&["clippy", "--all-targets"], &["--", "-D", "warnings"])?;
+    all(&["test", "--lib", "--test", "attachments"], &[])
+}
+
 fn test() -> Outcome {
     type Step = (&'static str, fn() -> Outcome);
     const STEPS: &[Step] = &[
@@ -58,6 +69,7 @@ fn test() -> Outcome {
             cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
         }),
         ("tests", || cargo(&["test", "--workspace", "--locked"])),
+        ("attachments", attachments),
         ("fuzz", || fuzz::run(8)),
         ("clients", || clients::run(&[])),
         ("bench", bench::smoke),

@@ -26,6 +26,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("index", &["base", "message", "mailbox", "storage"]),
     ("imap", &["base", "wire", "message", "mailbox", "storage", "account", "index", "auth"]),
     ("lmtp", &["base", "message", "mailbox", "storage", "account", "auth"]),
+    ("documents", &["message"]),
     ("testkit", &["base", "wire"]),
 ];
 

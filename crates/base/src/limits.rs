@@ -60,6 +60,8 @@ pub struct Limits {
     pub mime_depth_max: usize,
     /// One part's header, in bytes; what follows is not interpreted.
     pub header_bytes_max: usize,
+    /// An attached document whose text is searched, in bytes: it is held in memory while it is read.
+    pub document_bytes_max: usize,
     /// Addresses of one header field that ENVELOPE lists.
     pub addresses_max: usize,
     /// Parameters of one MIME field that BODYSTRUCTURE lists.
@@ -105,6 +107,7 @@ impl Default for Limits {
             mime_parts_max: 1000,
             mime_depth_max: 50,
             header_bytes_max: 256 * KIB,
+            document_bytes_max: 16 * MIB,
             addresses_max: 1000,
             parameters_max: 100,
             output_bytes_max: 128 * KIB,

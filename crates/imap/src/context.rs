@@ -31,6 +31,8 @@ pub struct Shared {
     pub settings: Settings,
     /// Tells which messages a search need not read, if there is one.
     pub index: Option<Arc<index::Library>>,
+    /// Reads attached documents for searches, if somebody does.
+    pub documents: Option<Arc<dyn message::search::Documents>>,
     /// Counts connections.
     pub registry: Arc<dyn Registry>,
     /// Set for a graceful stop.

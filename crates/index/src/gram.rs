@@ -3,9 +3,11 @@
 //! A text is followed by two zero bytes, so that each of its bytes begins a gram: then patterns of
 //! one or two bytes are found by the grams that begin with them.
 
+use std::sync::Arc;
+
 use base::Limits;
 use message::fold::{fold, fold_into};
-use message::search::{OwnHeader, Reader, Scope, Texts};
+use message::search::{Documents, Lane, OwnHeader, Reader, Scope, Texts};
 
 /// Which texts a gram is of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,9 +108,8 @@ pub(crate) struct Extractor {
     body: Set,
     fields: Vec<u32>,
     folded: String,
-    /// The last two bytes, and how many bytes of the text came.
-    last: u32,
-    count: u64,
+    /// Of each lane the last two bytes, and how many bytes of the text came.
+    ends: [(u32, u64); 2],
     scope: Scope,
     text_bytes: u64,
 }
@@ -120,16 +121,19 @@ impl Extractor {
             body: Set::new(),
             fields: Vec::new(),
             folded: String::new(),
-            last: 0,
-            count: 0,
+            ends: Default::default(),
             scope: Scope::Header,
             text_bytes: 0,
         }
     }
 
     /// Begins a message.
-    pub(crate) fn read(self, limits: &Limits) -> Reader<Self> {
-        Reader::new(limits, self)
+    pub(crate) fn read(
+        self,
+        limits: &Limits,
+        documents: Option<Arc<dyn Documents>>,
+    ) -> Reader<Self> {
+        Reader::with_documents(limits, self, documents)
     }
 
     /// The message's grams, and itself for the next one.
@@ -142,16 +146,16 @@ impl Extractor {
         self.body.take(Class::Body, &mut keys);
         keys.sort_unstable();
         keys.dedup();
-        (self.last, self.count) = (0, 0);
+        self.ends = Default::default();
         Document { keys, text_bytes: std::mem::take(&mut self.text_bytes) }
     }
 
-    fn bytes(&mut self, scope: Scope, bytes: &[u8]) {
+    fn bytes(&mut self, lane: Lane, scope: Scope, bytes: &[u8]) {
         let set = match scope {
             Scope::Header => &mut self.header,
             Scope::Body => &mut self.body,
         };
-        let (mut last, mut count) = (self.last, self.count);
+        let (mut last, mut count) = self.ends[lane as usize];
         for &byte in bytes {
             last = (last << 8 | u32::from(byte)) & GRAM_MASK;
             count += 1;
@@ -159,7 +163,7 @@ impl Extractor {
                 set.add(last);
             }
         }
-        (self.last, self.count) = (last, count);
+        self.ends[lane as usize] = (last, count);
     }
 }
 
@@ -196,19 +200,28 @@ impl Texts for Extractor {
         }
     }
 
-    fn piece(&mut self, scope: Scope, text: &str) {
+    fn piece(&mut self, lane: Lane, scope: Scope, text: &str) {
         let mut folded = std::mem::take(&mut self.folded);
         fold_into(text, &mut folded);
-        self.text_bytes += folded.len() as u64;
-        self.scope = scope;
-        self.bytes(scope, folded.as_bytes());
+        // What is told twice is one text.
+        if lane == Lane::Plain {
+            self.text_bytes += folded.len() as u64;
+            self.scope = scope;
+        }
+        self.bytes(lane, scope, folded.as_bytes());
         folded.clear();
         self.folded = folded;
     }
 
-    fn end(&mut self) {
-        self.bytes(self.scope, &[0; 2]);
-        (self.last, self.count) = (0, 0);
+    fn end(&mut self, lane: Lane) {
+        let scope = if lane == Lane::Plain { self.scope } else { Scope::Body };
+        self.bytes(lane, scope, &[0; 2]);
+        self.ends[lane as usize] = (0, 0);
+    }
+
+    /// It may contain anything.
+    fn unknown(&mut self) {
+        self.body.full = true;
     }
 }
 
@@ -217,7 +230,7 @@ mod tests {
     use super::*;
 
     fn document(message: &[u8]) -> Document {
-        let mut reader = Extractor::new().read(&Limits::default());
+        let mut reader = Extractor::new().read(&Limits::default(), None);
         reader.feed(message);
         reader.finish().document()
     }
@@ -273,7 +286,7 @@ mod tests {
         let limits = Limits::default();
         let mut all = Vec::new();
         for _ in 0..2 {
-            let mut reader = extractor.read(&limits);
+            let mut reader = extractor.read(&limits, None);
             reader.feed(b"A: b\r\n\r\nsome text");
             extractor = reader.finish();
             all.push(extractor.document());

@@ -7,7 +7,7 @@ use base::{AccountId, EmailId, Limits, MailboxId, UidSet};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use mailbox::Mailbox;
-use message::search::Want;
+use message::search::{Documents, Want};
 use storage::{Error, Storage};
 
 use crate::query::{Bits, Query};
@@ -27,6 +27,7 @@ const QUESTIONS_MAX: usize = 32;
 pub struct Library {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) limits: Limits,
+    pub(crate) documents: Option<Arc<dyn Documents>>,
     /// Segments made with other limits hold other texts.
     pub(crate) fingerprint: u32,
     shelves: Mutex<Shelves>,
@@ -47,11 +48,17 @@ impl std::fmt::Debug for Library {
 }
 
 impl Library {
-    /// The indexes that `storage` caches. `limits` are those that messages are scanned with.
-    pub fn new(storage: Arc<dyn Storage>, limits: &Limits) -> Arc<Self> {
-        let fingerprint = fingerprint(limits);
+    /// The indexes that `storage` caches. `limits` and `documents` are those that messages are scanned
+    /// with.
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        limits: &Limits,
+        documents: Option<Arc<dyn Documents>>,
+    ) -> Arc<Self> {
+        let fingerprint = fingerprint(limits, documents.as_deref());
         let (limits, shelves) = (limits.clone(), Mutex::default());
-        Arc::new(Self { storage, limits, fingerprint, shelves, damaged: Mutex::default() })
+        let damaged = Mutex::default();
+        Arc::new(Self { storage, limits, documents, fingerprint, shelves, damaged })
     }
 
     /// The accounts of which a part of the index was found damaged and dropped since this was asked
@@ -212,9 +219,13 @@ impl Shelves {
 }
 
 /// What a message's texts depend on.
-fn fingerprint(limits: &Limits) -> u32 {
+fn fingerprint(limits: &Limits, documents: Option<&dyn Documents>) -> u32 {
     let Limits { mime_parts_max, mime_depth_max, header_bytes_max, parameters_max, .. } = limits;
     let text = format!("{mime_parts_max} {mime_depth_max} {header_bytes_max} {parameters_max}");
+    let text = match documents {
+        Some(documents) => format!("{text} {} {}", limits.document_bytes_max, documents.version()),
+        None => text,
+    };
     crc32c::crc32c(text.as_bytes())
 }
 

@@ -15,7 +15,7 @@ use crate::bits::Reader;
 
 const MAGIC: [u8; 8] = *b"martsrch";
 /// Of these bytes, and of what is a text: any change of either is another version.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 /// Bytes before the EMAILIDs.
 pub(crate) const FIXED_BYTES: usize = 52;
 /// Documents of one segment: an answer takes 2 MiB of bits.

@@ -214,7 +214,7 @@ impl Library {
         at: Position,
         extractor: Extractor,
     ) -> (Result<Document, Error>, Extractor) {
-        let mut reader = extractor.read(&self.limits);
+        let mut reader = extractor.read(&self.limits, self.documents.clone());
         let fed = async {
             let mut message = self.storage.open(account, at).await?;
             // To the end, because what is damaged is known only there.

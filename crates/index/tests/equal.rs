@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use storage::Storage;
 
 /// Letters that fold, combine, or take many bytes; few of each, so that patterns are found.
-const LETTERS: [&str; 24] = [
+const LETTERS: [&str; 28] = [
     "a",
     "b",
     "A",
@@ -36,6 +36,10 @@ const LETTERS: [&str; 24] = [
     "👩‍👩‍👧",
     "ｆ",
     "\r\n",
+    "ą",
+    "한",
+    "中",
+    "ﾃ",
 ];
 
 fn letters(most: usize) -> impl Strategy<Value = String> {
@@ -54,16 +58,78 @@ fn quoted_printable(bytes: &[u8]) -> String {
     out
 }
 
+/// Charsets by the names that mail gives them.
+const CHARSETS: [&str; 20] = [
+    "utf-8",
+    "us-ascii",
+    "x-unknown",
+    "utf-16le",
+    "utf-16be",
+    "utf-7",
+    "iso-2022-jp",
+    "shift_jis",
+    "euc-jp",
+    "gb18030",
+    "gb2312",
+    "big5",
+    "euc-kr",
+    "koi8-r",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-874",
+    "iso-8859-1",
+    "iso-8859-15",
+];
+
+/// `text` in a charset; what it does not have is left to the encoder.
+fn encoded(text: &str, charset: &str) -> Vec<u8> {
+    match charset {
+        "utf-16le" => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        "utf-16be" => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        "utf-7" => {
+            let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+            let base64 = base64::engine::general_purpose::STANDARD_NO_PAD.encode(units);
+            format!("+{base64}-").into_bytes()
+        }
+        name => match encoding_rs::Encoding::for_label(name.as_bytes()) {
+            Some(encoding) => encoding.encode(text).0.into_owned(),
+            None => text.as_bytes().to_vec(),
+        },
+    }
+}
+
+/// The same with markup: characters by number, words with tags within them.
+fn marked_up(text: &str) -> String {
+    let piece = |(at, char): (usize, char)| match at % 5 {
+        1 => format!("&#{};", char as u32),
+        2 => format!("<b class=\"x>\">{char}</b>"),
+        3 if char.is_whitespace() => "<br>".to_owned(),
+        _ => char.to_string(),
+    };
+    text.chars().enumerate().map(piece).collect()
+}
+
+/// The same as lines of a calendar, folded anywhere.
+fn folded(text: &str) -> String {
+    let piece = |(at, char): (usize, char)| match at % 3 {
+        1 => format!("\r\n {char}"),
+        _ => char.to_string(),
+    };
+    text.chars().enumerate().map(piece).collect()
+}
+
 /// A part's fields and body.
 fn part(text: &str, encoding: usize, charset: usize) -> String {
-    let (charset, bytes) = match charset {
-        0 => ("utf-8", text.as_bytes().to_vec()),
-        1 => ("utf-16le", text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
-        2 => ("iso-8859-1", text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect()),
-        3 => ("x-unknown", text.as_bytes().to_vec()),
-        _ => ("us-ascii", text.as_bytes().to_vec()),
+    let charset = CHARSETS[charset % CHARSETS.len()];
+    let (kind, bytes) = match encoding / 3 {
+        0 => ("text/plain", encoded(text, charset)),
+        1 => ("text/html", encoded(&marked_up(text), charset)),
+        2 => ("text/calendar", encoded(&folded(text), charset)),
+        // Read by `Reader` of the common module.
+        _ => ("application/pdf", text.as_bytes().to_vec()),
     };
-    let (name, body) = match encoding {
+    let (name, body) = match encoding % 3 {
         0 => ("quoted-printable", quoted_printable(&bytes)),
         1 => {
             let line = base64::engine::general_purpose::STANDARD.encode(&bytes);
@@ -73,14 +139,14 @@ fn part(text: &str, encoding: usize, charset: usize) -> String {
         _ => ("8bit", String::from_utf8_lossy(&bytes).into_owned()),
     };
     format!(
-        "Content-Type: text/plain; charset={charset}; name*=utf-8''{}\r\n\
+        "Content-Type: {kind}; charset={charset}; name*=utf-8''{}\r\n\
          Content-Transfer-Encoding: {name}\r\n\r\n{body}",
         text.bytes().take(8).map(|byte| format!("%{byte:02X}")).collect::<String>(),
     )
 }
 
 fn message() -> impl Strategy<Value = Vec<u8>> {
-    (letters(6), letters(6), letters(12), letters(30), 0usize..3, 0usize..5, 0usize..4).prop_map(
+    (letters(6), letters(6), letters(12), letters(30), 0usize..12, 0usize..20, 0usize..4).prop_map(
         |(from, subject, first, second, encoding, charset, shape)| {
             let word = base64::engine::general_purpose::STANDARD.encode(&subject);
             let header = format!(
@@ -89,7 +155,8 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
                 first.len(),
                 first.replace("\r\n", "\r\n "),
             );
-            let (a, b) = (part(&first, encoding, charset), part(&second, charset % 3, encoding));
+            let (a, b) =
+                (part(&first, encoding, charset), part(&second, charset % 12, encoding + charset));
             let text = match shape {
                 0 => format!("{header}{a}"),
                 1 => format!(

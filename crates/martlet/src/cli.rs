@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// The index for searches in text; the server keeps it up to date by itself
     #[command(subcommand)]
     Index(IndexCommand),
+    /// Read documents for a server: its business alone
+    #[command(hide = true)]
+    Extract,
     /// Verify every byte of the data, and salvage what is damaged
     Doctor(Doctor),
 }

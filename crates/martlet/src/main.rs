@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Config(command) => config(&cli.place, command),
         Command::Account(command) => account::run(&cli.place, command),
         Command::Import(command) => import_command::run(&cli.place, command),
+        Command::Extract => documents::child::run().map_err(exit::Failure::failed),
         Command::Index(command) => index_command::run(&cli.place, command),
         Command::Demo => demo::run(),
         Command::Doctor(flags) => doctor::run(&cli.place, flags),
@@ -77,6 +78,10 @@ fn config_at(place: &Place) -> Result<Config, Failure> {
     };
     if let Some(data) = &place.data {
         config.settings.data = data.clone();
+    }
+    if config.attachments && documents::IS_ABLE {
+        // Itself; without it they are found by their headers only.
+        config.settings.document_reader = std::env::current_exe().ok();
     }
     Ok(config)
 }

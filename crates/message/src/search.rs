@@ -2,13 +2,18 @@
 //!
 //! A needle matches if it is a substring of a text, both [folded](crate::fold). Texts are each
 //! header field (unfolded; as it stands, and with its encoded-words and parameters decoded) and the
-//! body of each text part (transfer encoding and charset undone; HTML with its tags). A match never
-//! spans two texts. Bodies of other parts are not searched.
+//! body of each text part (transfer encoding and charset undone). HTML, calendars and cards are two
+//! texts each: as they stand, and as they are seen. Documents (PDF, office formats) are texts where
+//! somebody reads them. A match never spans two texts. Bodies of other parts are not searched.
 
 use std::sync::Arc;
 
 use base::Limits;
 
+mod documents;
+mod entities;
+mod kind;
+mod seen;
 mod texts;
 
 use crate::TransferEncoding;
@@ -16,7 +21,8 @@ use crate::charset::Charset;
 use crate::fold::{fold, fold_into};
 use crate::mime::{Implied, Mime};
 
-pub use texts::{OwnHeader, Reader, Scope, Texts};
+pub use documents::{DocumentKind, DocumentText, Documents};
+pub use texts::{Lane, OwnHeader, Reader, Scope, Texts};
 
 /// Folded text is collected up to this many bytes before it is searched.
 const WINDOW_BYTES: usize = 32 * 1024;
@@ -114,6 +120,15 @@ impl Scan {
         Self { reader: Reader::new(limits, Matcher::new(wants)) }
     }
 
+    /// The same, with the texts of documents.
+    pub fn with_documents(
+        wants: Vec<Want>,
+        limits: &Limits,
+        documents: Option<Arc<dyn Documents>>,
+    ) -> Self {
+        Self { reader: Reader::with_documents(limits, Matcher::new(wants), documents) }
+    }
+
     /// The next bytes, in pieces of any size.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.reader.feed(bytes);
@@ -127,7 +142,8 @@ impl Scan {
     /// The end of the message: whether each want was found, in order.
     pub fn finish(self) -> Vec<bool> {
         let mut matcher = self.reader.finish();
-        matcher.look();
+        matcher.look(Lane::Plain);
+        matcher.look(Lane::Seen);
         matcher.found
     }
 }
@@ -145,8 +161,10 @@ struct Matcher {
     /// Bytes of the longest needle.
     needle_bytes_max: usize,
     header_seen: bool,
+    /// Of [`Lane::Plain`].
     scope: Scope,
-    folded: String,
+    /// Text of each lane that was not searched yet.
+    folded: [String; 2],
 }
 
 impl Matcher {
@@ -165,26 +183,28 @@ impl Matcher {
             wants,
             header_seen: false,
             scope: Scope::Header,
-            folded: String::new(),
+            folded: Default::default(),
         }
     }
 
     /// Searches what was collected.
-    fn look(&mut self) {
+    fn look(&mut self, lane: Lane) {
+        let folded = &self.folded[lane as usize];
+        let is_body = lane == Lane::Seen || self.scope == Scope::Body;
         for (want, found) in self.wants.iter().zip(&mut self.found) {
             let needle = match want {
-                Want::Body(needle) if self.scope == Scope::Body => needle,
+                Want::Body(needle) if is_body => needle,
                 Want::Text(needle) => needle,
                 _ => continue,
             };
-            *found = *found || needle.is_in_folded(&self.folded);
+            *found = *found || needle.is_in_folded(folded);
         }
     }
 
     fn set_scope(&mut self, scope: Scope) {
         if self.scope != scope {
-            self.look();
-            self.folded.clear();
+            self.look(Lane::Plain);
+            self.folded[Lane::Plain as usize].clear();
             self.scope = scope;
         }
     }
@@ -219,25 +239,28 @@ impl Texts for Matcher {
         }
     }
 
-    fn piece(&mut self, scope: Scope, text: &str) {
-        self.set_scope(scope);
-        fold_into(text, &mut self.folded);
+    fn piece(&mut self, lane: Lane, scope: Scope, text: &str) {
+        if lane == Lane::Plain {
+            self.set_scope(scope);
+        }
+        fold_into(text, &mut self.folded[lane as usize]);
         let window = WINDOW_BYTES.max(4 * self.needle_bytes_max);
-        if self.folded.len() < window {
+        if self.folded[lane as usize].len() < window {
             return;
         }
-        self.look();
+        self.look(lane);
         // A match may begin in the last bytes.
         let keep = self.needle_bytes_max.saturating_sub(1);
-        let mut at = self.folded.len() - keep;
-        while !self.folded.is_char_boundary(at) {
+        let folded = &mut self.folded[lane as usize];
+        let mut at = folded.len() - keep;
+        while !folded.is_char_boundary(at) {
             at -= 1;
         }
-        self.folded.drain(..at);
+        folded.drain(..at);
     }
 
-    fn end(&mut self) {
-        self.folded.push(BETWEEN);
+    fn end(&mut self, lane: Lane) {
+        self.folded[lane as usize].push(BETWEEN);
     }
 }
 
@@ -271,7 +294,7 @@ chen
 Content-Type: text/html; charset=utf-8
 Content-Transfer-Encoding: base64
 
-PGI+xIxlc2vDvSBrcsOhbA==
+PGI+xIxlc2vDvSBrcsOhbDwvYj48cD53aWNoPGk+dGlnPC9pPiAmYW1wOyByaWNodGlnPHA+aGlkZGVu
 --b
 Content-Type: application/pdf; name*=utf-8''%C3%9Cbersicht.pdf
 Content-Transfer-Encoding: base64
@@ -299,6 +322,10 @@ epilogue
             ("GRÜẞE", true, true),
             ("český král", true, true),
             ("<b>", true, true),
+            ("wichtig & richtig", true, true),
+            ("wich<i>tig", true, true),
+            ("hidden", true, true),
+            ("tighidden", false, false),
             ("inner text", true, true),
             ("inner ęł", true, true),
             ("Jörg", false, true),

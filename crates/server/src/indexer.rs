@@ -176,7 +176,7 @@ impl Indexer {
         let live = self.node.accounts().open(id).await?;
         let state = live.state();
         drop(live);
-        let (stop, mut pace) = (self.stop.clone(), self.pace.clone());
+        let (stop, mut pace) = (self.stop.clone(), self.pace.begin());
         let mut pause = move |progress| -> Task<'static, bool> {
             let (rest, stop) = (pace.rest(progress), stop.clone());
             Box::pin(async move {
@@ -223,6 +223,11 @@ impl Pace {
         let said = activity.0.load(Ordering::Relaxed);
         let (began, owed) = (Instant::now(), Duration::ZERO);
         Self { budget, activity, said, active: None, began, bytes: 0, owed }
+    }
+
+    /// The same for an update that begins now.
+    fn begin(&self) -> Self {
+        Self { began: Instant::now(), bytes: 0, owed: Duration::ZERO, ..self.clone() }
     }
 
     fn rest(&mut self, progress: Progress) -> Duration {

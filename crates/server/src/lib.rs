@@ -7,6 +7,7 @@ pub mod admin;
 mod compaction;
 mod counter;
 pub mod directory;
+mod documents;
 mod indexer;
 mod link;
 mod listener;

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use account::Accounts;
+use message::search::Documents;
 use rustix::process::{Resource, getrlimit};
 use storage_files::Files;
 
 use crate::Settings;
 use crate::compaction::Compactor;
 use crate::directory::{self, LiveDirectory};
+use crate::documents::Readers;
 use crate::lock::{DataLock, LockError};
 use crate::runtime::System;
 
@@ -52,6 +54,7 @@ pub struct Node {
     settings: Settings,
     accounts: Arc<Accounts>,
     index: Option<Arc<index::Library>>,
+    documents: Option<Arc<dyn Documents>>,
     directory: Arc<LiveDirectory>,
     authenticator: auth::Internal,
     system: Arc<System>,
@@ -68,9 +71,11 @@ impl Node {
             .map_err(|error| OpenError::Locked { path: data.clone(), error })?;
         let files = engine(&settings)?;
         let system = Arc::new(System::current());
-        let index = settings
-            .search_index
-            .then(|| index::Library::new(Arc::clone(&files) as _, &settings.limits));
+        let documents = settings.document_reader.clone().map(|program| Readers::new(program) as _);
+        let documents: Option<Arc<dyn Documents>> = documents;
+        let index = settings.search_index.then(|| {
+            index::Library::new(Arc::clone(&files) as _, &settings.limits, documents.clone())
+        });
         let accounts = Accounts::new(
             Arc::clone(&files) as _,
             Arc::clone(&system) as _,
@@ -96,6 +101,7 @@ impl Node {
             settings,
             accounts,
             index,
+            documents,
             directory,
             authenticator,
             system,
@@ -117,6 +123,11 @@ impl Node {
     /// The text index, unless it is switched off.
     pub fn index(&self) -> Option<&Arc<index::Library>> {
         self.index.as_ref()
+    }
+
+    /// Who reads attached documents, if somebody does.
+    pub fn documents(&self) -> Option<&Arc<dyn Documents>> {
+        self.documents.as_ref()
     }
 
     /// The directory of users.

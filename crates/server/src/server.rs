@@ -219,6 +219,7 @@ fn imap_shared(node: &Node, counter: &Arc<Counter>) -> imap::Shared {
             ..imap::Settings::default()
         },
         index: node.index().cloned(),
+        documents: node.documents().cloned(),
         registry: Arc::new(Registry(Arc::clone(counter))),
         stop: imap::Stop::default(),
     }

@@ -28,6 +28,9 @@ pub struct Settings {
     pub segment_bytes_max: u64,
     /// Whether searches in text use an index, and whether one is kept.
     pub search_index: bool,
+    /// The program that reads attached documents when it is called with `extract`, if their text is
+    /// searched.
+    pub document_reader: Option<PathBuf>,
     /// What keeping it may take.
     pub index_budget: IndexBudget,
     /// Capabilities that are not offered.
@@ -101,6 +104,7 @@ impl Default for Settings {
             retention: Duration::from_secs(30 * 86_400),
             segment_bytes_max: 64 * 1024 * 1024,
             search_index: true,
+            document_reader: None,
             index_budget: IndexBudget::default(),
             mask: Mask::default(),
         }

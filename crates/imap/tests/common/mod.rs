@@ -181,10 +181,11 @@ impl Server {
             block_on(accounts.create(account)).expect("memory has room");
         }
         // Without an updater it stays empty, unless a test fills it.
-        let index = Some(index::Library::new(accounts.storage().clone(), &limits));
+        let index = Some(index::Library::new(accounts.storage().clone(), &limits, None));
         let shared = Shared {
             accounts,
             index,
+            documents: None,
             authenticator: Arc::new(Users),
             clock: clock.clone(),
             limits,

@@ -1,13 +1,14 @@
 //! An account with messages, and its index.
 #![allow(dead_code, clippy::unwrap_used, reason = "tests; not every one uses all")]
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 use base::{AccountId, EmailId, Limits};
 use bytes::Bytes;
 use index::{Answers, Library, Progress};
 use mailbox::Account;
-use message::search::{Want, scan};
+use message::search::{DocumentKind, DocumentText, Documents, Scan, Want};
 use storage::conformance::{account, appended, batch, block_on, commit, inbox, inbox_id, stage};
 use storage::{Memory, Storage};
 
@@ -17,6 +18,42 @@ pub(crate) struct World {
     pub(crate) messages: Vec<(EmailId, Vec<u8>)>,
     first_uid: u32,
     next_uid: u32,
+}
+
+/// Reads documents, which are texts; of those with a `b`, not the first time.
+#[derive(Default)]
+struct Reader(Mutex<HashSet<Vec<u8>>>);
+
+impl Documents for Reader {
+    fn text(&self, _: DocumentKind, bytes: &[u8]) -> DocumentText {
+        let is_new = self.0.lock().unwrap().insert(bytes.to_vec());
+        match bytes.contains(&b'b') && is_new {
+            true => DocumentText::Unknown,
+            false => DocumentText::Text(String::from_utf8_lossy(bytes).into_owned()),
+        }
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+}
+
+fn reader() -> Option<Arc<dyn Documents>> {
+    Some(Arc::new(Reader::default()))
+}
+
+/// What a search without an index says.
+fn scan(message: &[u8], want: &Want) -> bool {
+    let limits = Limits::default();
+    let documents = reader();
+    for _ in 0..2 {
+        let mut scan = Scan::with_documents(vec![want.clone()], &limits, documents.clone());
+        scan.feed(message);
+        if scan.finish()[0] {
+            return true;
+        }
+    }
+    false
 }
 
 pub(crate) fn id() -> AccountId {
@@ -67,7 +104,7 @@ impl World {
 
     /// As after a start: nothing is in memory.
     pub(crate) fn library(&self) -> Arc<Library> {
-        Library::new(Arc::clone(&self.storage) as _, &Limits::default())
+        Library::new(Arc::clone(&self.storage) as _, &Limits::default(), reader())
     }
 
     pub(crate) fn update(&self, library: &Library) -> Progress {
@@ -87,7 +124,7 @@ impl World {
         let candidates = block_on(library.candidates(id(), (inbox_id(), mailbox), wants)).remove(0);
         let (mut matching, mut scanned) = (0, 0);
         for ((id, message), uid) in self.messages.iter().zip(self.first_uid..) {
-            let matches = scan(message, vec![want.clone()])[0];
+            let matches = scan(message, want);
             let excluded = answers.excludes(0, *id);
             let uid = base::Uid::new(uid).unwrap();
             let named = candidates.as_ref().is_none_or(|candidates| candidates.contains(uid));

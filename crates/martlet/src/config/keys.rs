@@ -244,6 +244,19 @@ pub(crate) const KEYS: &[Key] = &[
         "Whether an index of each account's text is kept, below a third of the text's size, so that \
          searches need not read every message. Without it they find the same."
     ),
+    Key {
+        path: "search.attachments",
+        kind: Kind::Bool,
+        doc: "Whether the text of attached PDF and office documents is searched, which a process of \
+              its own reads; where martlet was built with the feature `attachments`.",
+        example: "",
+        get: |config| Some(Value::Bool(config.attachments)),
+        set: |config, value| {
+            if let Value::Bool(value) = value {
+                config.attachments = value;
+            }
+        },
+    },
     key!(
         "search.index_percent_busy",
         Kind::Count(1, 100),
@@ -494,6 +507,14 @@ pub(crate) const KEYS: &[Key] = &[
         8 * KIB,
         16 * MIB,
         "One part's header; what follows is stored, but not interpreted."
+    ),
+    limit!(
+        Size,
+        "limits.document_bytes_max",
+        document_bytes_max,
+        0,
+        GIB,
+        "An attached document whose text is searched; larger ones are found by their headers."
     ),
     limit!(
         Count,

@@ -14,12 +14,14 @@ pub(crate) use document::{default_file, manual_page};
 pub(crate) use value::{Kind, Value, parse_size, print_size};
 
 /// What the file says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Config {
     /// For the server.
     pub(crate) settings: Settings,
     /// For the log.
     pub(crate) log: Log,
+    /// Whether the text of attached documents is searched, if martlet can read them.
+    pub(crate) attachments: bool,
     host_name: Option<String>,
     /// What relative paths are relative to.
     base: PathBuf,
@@ -62,6 +64,18 @@ impl LogFormat {
 impl Default for Log {
     fn default() -> Self {
         Self { level: "info".to_owned(), format: LogFormat::Auto }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            log: Log::default(),
+            attachments: true,
+            host_name: None,
+            base: PathBuf::new(),
+        }
     }
 }
 

@@ -3,8 +3,13 @@
 //!
 //! [`Scan`]: super::Scan
 
+use std::sync::Arc;
+
 use base::Limits;
 
+use super::documents::{DocumentText, Documents};
+use super::kind::{DocumentKind, Kind};
+use super::seen::Seen;
 use crate::charset::{Charset, TextDecoder};
 use crate::decode::Decoder;
 use crate::encoded_word;
@@ -25,7 +30,16 @@ pub enum Scope {
     Body,
 }
 
-/// Takes the texts of a message in their order.
+/// A text with markup is told twice at the same time: as it stands, and as it is seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lane {
+    /// As it stands.
+    Plain = 0,
+    /// As it is seen: always of [`Scope::Body`].
+    Seen = 1,
+}
+
+/// Takes the texts of a message in their order; those of two lanes side by side.
 pub trait Texts {
     /// Whether nothing that follows matters.
     fn is_done(&self) -> bool;
@@ -34,9 +48,11 @@ pub trait Texts {
     /// The message's own header; before all texts.
     fn own_header(&mut self, header: &OwnHeader<'_>);
     /// The next piece of a text, not folded; a text may come in many.
-    fn piece(&mut self, scope: Scope, text: &str);
+    fn piece(&mut self, lane: Lane, scope: Scope, text: &str);
     /// The text has ended: a match never spans two texts.
-    fn end(&mut self);
+    fn end(&mut self, lane: Lane);
+    /// There is a body whose text could not be had this time; another time it may be.
+    fn unknown(&mut self) {}
 }
 
 /// The message's own header: what HEADER, FROM, SUBJECT and the like look at.
@@ -70,8 +86,27 @@ pub struct Reader<T: Texts> {
 impl<T: Texts> Reader<T> {
     /// At the first byte of a message.
     pub fn new(limits: &Limits, texts: T) -> Self {
-        let (decoded, text) = (Vec::new(), String::new());
-        let reading = Reading { texts, depth: 0, leaf: None, decoded, text };
+        Self::with_documents(limits, texts, None)
+    }
+
+    /// The same, with the texts of documents.
+    pub fn with_documents(
+        limits: &Limits,
+        texts: T,
+        documents: Option<Arc<dyn Documents>>,
+    ) -> Self {
+        let (decoded, text, seen) = Default::default();
+        let document_bytes_max = limits.document_bytes_max;
+        let reading = Reading {
+            texts,
+            documents,
+            document_bytes_max,
+            depth: 0,
+            leaf: None,
+            decoded,
+            text,
+            seen,
+        };
         let mut walk = Walk::new(limits, reading);
         walk.look_into_encoded(false);
         Self { walk }
@@ -101,24 +136,34 @@ impl<T: Texts> Reader<T> {
     }
 }
 
-/// A text part that is being decoded.
+/// A body that is being decoded.
 struct Leaf {
     transfer: Decoder,
-    text: TextDecoder,
+    content: Content,
+}
+
+/// What becomes of a decoded body.
+enum Content {
+    Text(TextDecoder, Option<Seen>),
+    /// Collected to be read at once; none once it is too large.
+    Document(DocumentKind, Option<Vec<u8>>),
 }
 
 struct Reading<T> {
     texts: T,
+    documents: Option<Arc<dyn Documents>>,
+    document_bytes_max: usize,
     depth: usize,
     leaf: Option<Leaf>,
     decoded: Vec<u8>,
     text: String,
+    seen: String,
 }
 
 impl<T: Texts> Reading<T> {
     fn whole(&mut self, scope: Scope, text: &str) {
-        self.texts.piece(scope, text);
-        self.texts.end();
+        self.texts.piece(Lane::Plain, scope, text);
+        self.texts.end(Lane::Plain);
     }
 
     fn field(&mut self, scope: Scope, field: Field<'_>, fallback: Charset) {
@@ -137,11 +182,6 @@ impl<T: Texts> Reading<T> {
     }
 }
 
-/// Whether a body is text. Reports (message/delivery-status and its like) are.
-fn is_searched(mime: &Mime) -> bool {
-    mime.is_text() || mime.media_type.0 == "message"
-}
-
 impl<T: Texts> Sink for Reading<T> {
     fn open(&mut self, part: Opened<'_>) {
         if self.depth == 0 {
@@ -157,15 +197,8 @@ impl<T: Texts> Sink for Reading<T> {
             self.parameters(scope, &part.mime);
         }
         self.leaf = None;
-        if is_searched(&part.mime) && self.texts.asks(Scope::Body) {
-            let charset = part
-                .mime
-                .charset()
-                .map_or(Charset::Guess, |charset| Charset::of(charset.as_bytes()));
-            self.leaf = Some(Leaf {
-                transfer: Decoder::new(part.mime.encoding),
-                text: TextDecoder::new(charset),
-            });
+        if self.texts.asks(Scope::Body) {
+            self.leaf = self.leaf_of(&part.mime);
         }
     }
 
@@ -173,19 +206,89 @@ impl<T: Texts> Sink for Reading<T> {
         let Some(leaf) = &mut self.leaf else { return };
         // A tolerant decoder does not fail.
         let _ = leaf.transfer.feed(bytes, &mut self.decoded);
-        leaf.text.feed(&self.decoded, &mut self.text);
-        self.texts.piece(Scope::Body, &self.text);
-        self.decoded.clear();
-        self.text.clear();
+        self.decoded();
     }
 
     fn close(&mut self, _: Closed) {
         self.depth = self.depth.saturating_sub(1);
-        let Some(mut leaf) = self.leaf.take() else { return };
-        let (mut decoded, mut text) = (Vec::new(), String::new());
-        let _ = leaf.transfer.finish(&mut decoded);
-        leaf.text.feed(&decoded, &mut text);
-        leaf.text.finish(&mut text);
+        let Some(leaf) = &mut self.leaf else { return };
+        let _ = leaf.transfer.finish(&mut self.decoded);
+        self.decoded();
+        match self.leaf.take().map(|leaf| leaf.content) {
+            Some(Content::Text(mut decoder, seen)) => {
+                decoder.finish(&mut self.text);
+                self.end_text(seen);
+            }
+            Some(Content::Document(kind, Some(bytes))) => self.document(kind, &bytes),
+            _ => {}
+        }
+    }
+}
+
+impl<T: Texts> Reading<T> {
+    /// How a body is read, if it is.
+    fn leaf_of(&self, mime: &Mime) -> Option<Leaf> {
+        let content = match Kind::of(mime) {
+            Kind::Opaque => return None,
+            Kind::Document(_) if self.documents.is_none() => return None,
+            Kind::Document(kind) => Content::Document(kind, Some(Vec::new())),
+            kind => {
+                let charset = mime.charset();
+                let charset =
+                    charset.map_or(Charset::Guess, |charset| Charset::of(charset.as_bytes()));
+                Content::Text(TextDecoder::new(charset), Seen::of(kind))
+            }
+        };
+        Some(Leaf { transfer: Decoder::new(mime.encoding), content })
+    }
+
+    /// Takes what the transfer encoding gave.
+    fn decoded(&mut self) {
+        let Some(leaf) = &mut self.leaf else { return };
+        match &mut leaf.content {
+            Content::Text(decoder, seen) => {
+                decoder.feed(&self.decoded, &mut self.text);
+                if let Some(seen) = seen {
+                    seen.feed(&self.text, &mut self.seen);
+                    self.texts.piece(Lane::Seen, Scope::Body, &self.seen);
+                    self.seen.clear();
+                }
+                self.texts.piece(Lane::Plain, Scope::Body, &self.text);
+                self.text.clear();
+            }
+            Content::Document(_, kept) => {
+                if let Some(bytes) = kept {
+                    if bytes.len() + self.decoded.len() <= self.document_bytes_max {
+                        bytes.extend_from_slice(&self.decoded);
+                    } else {
+                        *kept = None;
+                    }
+                }
+            }
+        }
+        self.decoded.clear();
+    }
+
+    fn end_text(&mut self, seen: Option<Seen>) {
+        if let Some(mut seen) = seen {
+            seen.feed(&self.text, &mut self.seen);
+            seen.finish(&mut self.seen);
+            self.texts.piece(Lane::Seen, Scope::Body, &self.seen);
+            self.texts.end(Lane::Seen);
+            self.seen.clear();
+        }
+        let text = std::mem::take(&mut self.text);
         self.whole(Scope::Body, &text);
+    }
+
+    fn document(&mut self, kind: DocumentKind, bytes: &[u8]) {
+        let Some(documents) = &self.documents else { return };
+        if self.texts.is_done() || !self.texts.asks(Scope::Body) {
+            return;
+        }
+        match documents.text(kind, bytes) {
+            DocumentText::Text(text) => self.whole(Scope::Body, &text),
+            DocumentText::Unknown => self.texts.unknown(),
+        }
     }
 }

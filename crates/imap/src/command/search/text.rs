@@ -174,7 +174,7 @@ impl<'a> Scanner<'a> {
                 continue;
             }
             let wants = asked.iter().map(|&at| self.wants[at].clone()).collect();
-            let mut scan = Scan::with_limits(wants, self.limits);
+            let mut scan = Scan::with_documents(wants, self.limits, cx.shared.documents.clone());
             match bytes {
                 Some(bytes) => scan.feed(bytes),
                 None => stream(cx, &candidate.row, &mut scan).await?,
