@@ -62,7 +62,9 @@ impl Output {
 
     /// Adds bytes without copying them; small ones are copied, which is cheaper.
     pub fn bytes(&mut self, bytes: Bytes) {
-        const COPIED_MAX: usize = 512;
+        // To copy a few KiB costs less than what a segment of its own does: two allocations, and two
+        // of the few places in a vectored write.
+        const COPIED_MAX: usize = ROOM_BYTES;
         if bytes.len() <= COPIED_MAX {
             self.tail.extend_from_slice(&bytes);
             return;

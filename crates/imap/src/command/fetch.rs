@@ -36,9 +36,11 @@ use crate::error::{Done, No};
 use crate::sync;
 
 /// Messages that are looked up together when their bytes are needed.
-const GROUP_MESSAGES: usize = 256;
-/// Octets of a group's messages; two groups are held at once, one that is answered and one that is
-/// read. A larger message is a group of its own and streams.
+const GROUP_MESSAGES: usize = 512;
+/// Octets of messages after which a group ends; two groups are held at once, one that is answered and
+/// one that is read. Enough for storage to read on several threads, and for few waits for them.
+const GROUP_OCTETS: u64 = 512 * 1024;
+/// Octets of a message that is held; a larger one streams.
 const GROUP_BYTES: u64 = 256 * 1024;
 
 /// Runs the command.
@@ -176,7 +178,7 @@ fn next_group(cx: &Selected<'_>, uids: &mut impl Iterator<Item = Uid>) -> Vec<Ta
         let Some((seq, row)) = view.seq_of(uid).zip(view.by_uid(uid)) else { continue };
         group.push((seq, row));
         octets += u64::from(row.size);
-        if group.len() >= GROUP_MESSAGES || octets >= GROUP_BYTES {
+        if group.len() >= GROUP_MESSAGES || octets >= GROUP_OCTETS {
             break;
         }
     }
