@@ -153,21 +153,43 @@ impl DateTime {
     }
 }
 
-impl fmt::Display for DateTime {
+impl DateTime {
     /// IMAP's date-time without its quotes, `17-Jul-1996 02:44:25 -0700`, the day padded with a
-    /// space (RFC 9051 §9, date-time).
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// space (RFC 9051 §9, date-time). Always ASCII.
+    pub fn text(self) -> [u8; 26] {
         let (year, month, day) = self.date().ymd();
         let (hour, minute, second) = self.time();
-        let sign = if self.offset_minutes < 0 { '-' } else { '+' };
+        let mut text = *b"00-Jan-0000 00:00:00 +0000";
+        let mut two = |at: usize, number: u8| {
+            text[at] = b'0' + number / 10 % 10;
+            text[at + 1] = b'0' + number % 10;
+        };
+        two(0, day);
+        // Years are 0 to 9999.
+        two(7, (year / 100) as u8);
+        two(9, (year % 100) as u8);
+        two(12, hour);
+        two(15, minute);
+        two(18, second);
         let offset = self.offset_minutes.unsigned_abs();
-        write!(
-            f,
-            "{day:2}-{}-{year:04} {hour:02}:{minute:02}:{second:02} {sign}{:02}{:02}",
-            MONTHS[usize::from(month) - 1],
-            offset / 60,
-            offset % 60
-        )
+        // Offsets are below 24 hours.
+        two(22, (offset / 60) as u8);
+        two(24, (offset % 60) as u8);
+        if text[0] == b'0' {
+            text[0] = b' ';
+        }
+        text[3..6].copy_from_slice(MONTHS[usize::from(month) - 1].as_bytes());
+        if self.offset_minutes < 0 {
+            text[21] = b'-';
+        }
+        text
+    }
+}
+
+impl fmt::Display for DateTime {
+    /// See [`DateTime::text`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -195,6 +217,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn text_is_what_formatting_gives(seconds in -62_200_000_000i64..253_500_000_000, offset: i16) {
+            let at = DateTime::new(seconds, offset);
+            let ((year, month, day), (hour, minute, second)) = (at.date().ymd(), at.time());
+            let month = MONTHS[usize::from(month) - 1];
+            let sign = if at.offset_minutes() < 0 { '-' } else { '+' };
+            let offset = at.offset_minutes().unsigned_abs();
+            let expected = format!(
+                "{day:2}-{month}-{year:04} {hour:02}:{minute:02}:{second:02} {sign}{:02}{:02}",
+                offset / 60,
+                offset % 60
+            );
+            prop_assert_eq!(at.to_string(), expected);
+        }
+
         #[test]
         fn every_day_there_and_back(days in -700_000i64..2_900_000) {
             let date = Date::from_days_since_epoch(days);

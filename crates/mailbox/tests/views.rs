@@ -124,6 +124,7 @@ impl Session {
         let span = UidSet::range(Uid::MIN, Uid::MAX);
         assert_eq!(view.known(&span), all);
         let told: Vec<_> = view.rows(&span).map(|(n, row)| (n.get(), row.uid)).collect();
+        assert!(view.rows(&span).eq(view.collect_rows(&span)));
         let mut recent = 0;
         for (n, belief) in (1..).zip(&self.client) {
             let seq = SeqNum::new(n).unwrap();
@@ -143,6 +144,7 @@ impl Session {
         let expected: UidSet = self.client.iter().step_by(2).map(|belief| belief.uid).collect();
         assert_eq!(view.uids_of(&odd), Some(expected.clone()));
         let rows: UidSet = view.rows(&expected).map(|(_, row)| row.uid).collect();
+        assert!(view.rows(&expected).eq(view.collect_rows(&expected)));
         assert_eq!((view.known(&expected), rows), (expected.clone(), expected));
     }
 

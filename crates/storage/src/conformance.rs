@@ -56,6 +56,7 @@ macro_rules! conformance {
             lazy_commits_keep_their_place,
             snapshots_are_disposable,
             extracts_are_disposable,
+            large_extracts_come_in_parts,
             cached_files_are_disposable,
             accounts_are_apart,
         );

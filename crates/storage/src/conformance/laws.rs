@@ -392,6 +392,31 @@ pub fn extracts_are_disposable(subject: &mut dyn Subject) {
     }
 }
 
+/// Law 6: what is asked for at once is not what is held at once.
+pub fn large_extracts_come_in_parts(subject: &mut dyn Subject) {
+    const BYTES: usize = 300_000;
+    let storage = subject.storage();
+    block_on(storage.create(account(1))).expect("created");
+    let at: Vec<_> = (0..60).map(|n| append(&*storage, 1, n, &message(n, 300))).collect();
+    let extract = |n: usize| Bytes::from(vec![n as u8; BYTES]);
+    let what = Extract::Header;
+    for (n, &at) in at.iter().enumerate() {
+        let new = vec![(at, extract(n))];
+        block_on(storage.put_extracts(account(1), what, new)).expect("put");
+    }
+    let mut answered = 0;
+    while answered < at.len() {
+        let wanted = at[answered..].to_vec();
+        let found = block_on(storage.extracts(account(1), what, wanted)).expect("extracts");
+        assert!(!found.is_empty() && found.len() < at.len(), "{}", found.len());
+        for nth in 0..found.len() {
+            assert!(found.get(nth).is_some_and(|found| found == extract(answered + nth)));
+        }
+        answered += found.len();
+    }
+    assert_eq!(answered, at.len());
+}
+
 /// Law 6: a cached file is read as it was written last, in parts, or it is gone.
 #[allow(clippy::single_range_in_vec_init, reason = "ranges are what is meant")]
 pub fn cached_files_are_disposable(subject: &mut dyn Subject) {

@@ -57,7 +57,11 @@ impl Small<'_> {
                 number(out, mod_seq.get());
                 out.push(b')');
             }
-            Small::InternalDate(date) => push(out, format_args!("INTERNALDATE \"{date}\"")),
+            Small::InternalDate(date) => {
+                out.extend_from_slice(b"INTERNALDATE \"");
+                out.extend_from_slice(&date.text());
+                out.push(b'"');
+            }
             Small::Size(bytes) => {
                 out.extend_from_slice(b"RFC822.SIZE ");
                 number(out, bytes);

@@ -321,7 +321,7 @@ fn rows(cx: &Selected<'_>, targets: &UidSet, next: &mut Option<Uid>) -> Vec<Targ
             break;
         }
     }
-    cx.mailbox.view.rows(&some).collect()
+    cx.mailbox.view.collect_rows(&some)
 }
 
 /// Puts what was made where it is found the next time.
