@@ -24,7 +24,8 @@ pub(crate) struct Bar<'a> {
 /// Bars on a logarithmic axis; 1 is as good as the best rival.
 pub(crate) fn svg(title: &str, bars: &[Bar<'_>]) -> String {
     let ratios = || bars.iter().map(|bar| bar.ratio).filter(|ratio| *ratio > 0.0);
-    let most = ratios().fold(10.0, f64::max).log10().ceil();
+    let targets = bars.iter().filter_map(|bar| bar.target);
+    let most = ratios().chain(targets).fold(10.0, f64::max).log10().ceil();
     let least = ratios().fold(1.0, f64::min).log10().floor();
     let x = |ratio: f64| NAMES + (ratio.log10() - least) / (most - least) * BARS;
     let height = TOP + bars.len() as f64 * ROW + 12.0;

@@ -51,6 +51,8 @@ pub(crate) enum Target {
     Times(f64),
     /// At most so much, in the measure's own unit.
     AtMost(f64),
+    /// It is shown, and cannot be compared.
+    Shown,
 }
 
 /// A row of the table.

@@ -132,6 +132,7 @@ impl Line {
         let met = match self.row.target {
             Target::Times(wanted) => self.ratio(kinds)? >= wanted,
             Target::AtMost(most) => value(self.cells.first()?)? <= most,
+            Target::Shown => return None,
         };
         Some(met && self.limit().is_none_or(|(_, share)| share >= self.share))
     }
@@ -159,6 +160,7 @@ impl Line {
             Target::Times(1.0) => " ahead |".to_owned(),
             Target::Times(wanted) => format!(" {wanted} |"),
             Target::AtMost(most) => format!(" at most {} |", in_unit(most, self.unit())),
+            Target::Shown => " |".to_owned(),
         };
         line += match self.is_met(kinds) {
             Some(true) => " met |",
@@ -193,6 +195,7 @@ impl Line {
         let target = match self.row.target {
             Target::Times(times) => json!({"times_better": times}),
             Target::AtMost(most) => json!({"at_most": most}),
+            Target::Shown => Value::Null,
         };
         let limit = self.limit().map(|(value, share)| {
             json!({"value": value, "martlet_share": share, "target_share": self.share})
@@ -212,7 +215,7 @@ impl Line {
     pub(crate) fn bar(&self, kinds: &[Kind]) -> Option<Bar<'_>> {
         let target = match self.row.target {
             Target::Times(times) => Some(times),
-            Target::AtMost(_) => None,
+            Target::AtMost(_) | Target::Shown => None,
         };
         let (name, is_met) = (self.row.name.as_str(), self.is_met(kinds)?);
         Some(Bar { name, ratio: self.ratio(kinds)?, target, is_met })
