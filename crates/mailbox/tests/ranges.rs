@@ -1,4 +1,5 @@
 //! What is asked of whole ranges, against the same questions asked message by message.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
