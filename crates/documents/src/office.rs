@@ -15,7 +15,7 @@ pub(crate) fn text(kind: DocumentKind, bytes: &[u8], bounds: &Bounds) -> String 
     let mut left = bounds.unpacked_bytes_max;
     for nth in 0..archive.len().min(bounds.parts_max) {
         let Ok(part) = archive.by_index(nth) else { continue };
-        if !holds_text(kind, part.name()) {
+        if !part.name().is_ok_and(|name| holds_text(kind, &name)) {
             continue;
         }
         let mut limited = part.take(left);
