@@ -172,7 +172,7 @@ fn searching() -> Vec<Workload> {
 fn changing() -> Vec<Workload> {
     let stores = |clients: usize| {
         one((format!("single STORE, {}", plural(clients)), Times(3.0)), 3, move |s, n| {
-            flags::stores(s, n.messages.min(n.writes), clients)
+            flags::stores(s, writes(n, clients), clients)
         })
     };
     vec![
