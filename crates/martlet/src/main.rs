@@ -32,6 +32,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if matches!(cli.command, Command::Serve(_) | Command::Demo) {
+        process::with_frugal_allocator();
+    }
     process::private_files();
     let outcome = match &cli.command {
         Command::Serve(flags) => serve::run(&cli.place, flags),
