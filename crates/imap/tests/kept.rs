@@ -7,7 +7,9 @@ mod one_client;
 
 use std::sync::atomic::Ordering;
 
+use base::Limits;
 use bytes::Bytes;
+use message::search::{Needle, Scan, Want};
 use one_client::Client;
 use proptest::prelude::*;
 use storage::{Extract, Storage};
@@ -80,6 +82,58 @@ fn made_up_mail() {
     check(&mut client, 114);
 }
 
+/// Searches are asked of more messages than are read one by one.
+const SEARCHED: usize = 40;
+
+/// Looks for `needles` in the fields of a search's columns, after the kept fields were made of the
+/// messages for which `is_kept`: the others are read, and no more.
+fn search(messages: &[Vec<u8>], limits: Limits, needles: &[&str], is_kept: fn(usize) -> bool) {
+    let mut client = Client::with(limits.clone());
+    messages.iter().for_each(|message| client.deliver(message));
+    client.ask("b SELECT INBOX");
+    for number in (1..=messages.len()).filter(|&number| is_kept(number)) {
+        client.ask(&format!("c FETCH {number} (BODY.PEEK[HEADER.FIELDS (SUBJECT)])"));
+    }
+    let before = client.storage.octets_read.load(Ordering::Relaxed);
+    let all = |field| needles.iter().map(move |&needle| (field, needle));
+    for (field, needle) in ["from", "to", "subject"].into_iter().flat_map(all) {
+        let found = client.text(&format!("d SEARCH HEADER {field} \"{needle}\""));
+        let expected: String = (1..=messages.len())
+            .filter(|&number| {
+                let want = Want::Header { field: field.into(), needle: Needle::new(needle) };
+                let mut scan = Scan::with_limits(vec![want], &limits);
+                scan.feed(&messages[number - 1]);
+                scan.finish()[0]
+            })
+            .map(|number| format!(" {number}"))
+            .collect();
+        assert_eq!(found, format!("* SEARCH{expected}\r\nd OK SEARCH completed\r\n"));
+    }
+    let read = client.storage.octets_read.load(Ordering::Relaxed) - before;
+    let is_read =
+        |number: usize| !is_kept(number) || messages[number - 1].len() > limits.header_bytes_max;
+    let others = (1..=messages.len()).filter(|&number| is_read(number));
+    let octets: usize = others.map(|number| messages[number - 1].len()).sum();
+    assert!(read as usize <= octets, "{read} of {octets} octets were read");
+}
+
+#[test]
+fn searches_look_at_what_is_kept() {
+    let messages: Vec<_> = (0..3 * SEARCHED as u64).map(mail::message).collect();
+    for is_kept in [|_| true, |_| false, |number| number % 3 == 0, |number| number > 60] {
+        search(&messages, Limits::default(), &["a", "example", ""], is_kept);
+    }
+}
+
+#[test]
+fn searches_find_what_is_before_a_header_is_cut() {
+    let limits = Limits { header_bytes_max: 1000, ..Limits::default() };
+    let line =
+        |bytes: usize| format!("X: {}\r\nSubject: a\r\n\r\nb", "x".repeat(bytes)).into_bytes();
+    let messages: Vec<_> = (0..SEARCHED).map(|nth| line(970 + nth)).collect();
+    search(&messages, limits, &["a"], |_| true);
+}
+
 #[test]
 fn damaged_extracts_are_made_again() {
     let mut client = selected(&(0..3).map(mail::message).collect::<Vec<_>>());
@@ -124,7 +178,9 @@ fn header() -> impl Strategy<Value = Vec<u8>> {
         b"Received: from a\r\n\tby b\r\n",
         b"Subject: \xc3\xa4\r\n",
         b"subject: again\r\n",
+        b"Subject: \xc4\r\n",
         b"Content-Type: multipart/mixed; boundary=b\r\n",
+        b"Content-Type: text/plain; charset=koi8-r\r\n",
         b"--b\r\n",
     ]);
     prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
@@ -136,5 +192,10 @@ proptest! {
     #[test]
     fn any_header(messages in prop::collection::vec(header(), 1..4)) {
         check(&mut selected(&messages), messages.len());
+    }
+
+    #[test]
+    fn searches_of_any_header(messages in prop::collection::vec(header(), SEARCHED)) {
+        search(&messages, Limits::default(), &["c", "\u{c4}", "odd", ""], |number| number % 4 != 0);
     }
 }

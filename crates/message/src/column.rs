@@ -7,9 +7,11 @@ use std::sync::Arc;
 use base::{Limits, Uid, UidSet};
 use memchr::memmem;
 
+use crate::charset::Charset;
 use crate::encoded_word;
 use crate::fold::fold_into;
 use crate::header::fields;
+use crate::mime::{Implied, Mime};
 use crate::search::Needle;
 use crate::walk::{Closed, Opened, Sink, Walk};
 
@@ -21,6 +23,8 @@ const BETWEEN: char = '\0';
 pub struct FieldReader {
     limits: Limits,
     walk: Walk<Collector>,
+    /// Whether the walk has seen bytes of this message.
+    begun: bool,
     /// What was read of the last message, for each field.
     values: Vec<String>,
 }
@@ -37,7 +41,7 @@ impl FieldReader {
         let values = vec![String::new(); fields.len()];
         let fields = fields.iter().map(|&field| field.to_owned()).collect();
         let collector = Collector { fields, values: values.clone(), done: false };
-        Self { limits: limits.clone(), walk: Walk::new(limits, collector), values }
+        Self { limits: limits.clone(), walk: Walk::new(limits, collector), begun: false, values }
     }
 
     /// The next bytes, in pieces of any size.
@@ -45,12 +49,29 @@ impl FieldReader {
         // The body is of no interest: most headers end where this looks first.
         let head = memmem::find(bytes, b"\r\n\r\n").map_or(0, |at| at + 4);
         let (head, rest) = bytes.split_at(head);
+        let is_whole = !self.begun && !head.is_empty();
+        if is_whole && head.len() <= self.limits.header_bytes_max && !self.is_done() {
+            return self.header(head);
+        }
         for step in std::iter::once(head).chain(rest.chunks(4096)) {
             if self.is_done() {
                 return;
             }
+            self.begun = true;
             self.walk.feed(step);
         }
+    }
+
+    /// The message's whole header at once instead of [`FieldReader::feed`]: the fields in their order
+    /// up to the empty line, if there is one. Those that are not looked for may be left out, but for
+    /// `Content-Type`, which tells the charset; nothing may be cut. No longer than
+    /// [`Limits::header_bytes_max`].
+    pub fn header(&mut self, header: &[u8]) {
+        let fallback = match header.is_ascii() {
+            true => Charset::Guess,
+            false => Mime::parse(header, Implied::Text, &self.limits).fallback,
+        };
+        self.walk.sink.take(header, fallback);
     }
 
     /// Whether the header has ended: more bytes change nothing.
@@ -67,11 +88,14 @@ impl FieldReader {
     /// The message has ended: its values of each field, for [`Column::push`]. What follows is the
     /// next message.
     pub fn finish(&mut self) -> impl Iterator<Item = &str> {
-        let read = self.start();
-        let mut sink = if read.sink.done { read.sink } else { read.finish() };
+        if self.begun {
+            let read = self.start();
+            self.walk.sink = if read.sink.done { read.sink } else { read.finish() };
+        }
+        let sink = &mut self.walk.sink;
+        sink.done = false;
         std::mem::swap(&mut self.values, &mut sink.values);
-        self.walk.sink.values = sink.values;
-        self.walk.sink.values.iter_mut().for_each(String::clear);
+        sink.values.iter_mut().for_each(String::clear);
         self.values.iter().map(|values| &**values)
     }
 
@@ -80,23 +104,31 @@ impl FieldReader {
         let fields = Arc::clone(&self.walk.sink.fields);
         let values = vec![String::new(); fields.len()];
         let collector = Collector { fields, values, done: false };
+        self.begun = false;
         std::mem::replace(&mut self.walk, Walk::new(&self.limits, collector))
+    }
+}
+
+impl Collector {
+    /// The first header is the message's own.
+    fn take(&mut self, header: &[u8], fallback: Charset) {
+        if std::mem::replace(&mut self.done, true) {
+            return;
+        }
+        for field in fields(header) {
+            let names = self.fields.iter().zip(&mut self.values);
+            for (_, values) in names.filter(|(name, _)| field.is(name.as_bytes())) {
+                let text = encoded_word::decode_with(field.value, fallback);
+                fold_into(&text, values);
+                values.push(BETWEEN);
+            }
+        }
     }
 }
 
 impl Sink for Collector {
     fn open(&mut self, part: Opened<'_>) {
-        if std::mem::replace(&mut self.done, true) {
-            return;
-        }
-        for field in fields(part.header) {
-            let names = self.fields.iter().zip(&mut self.values);
-            for (_, values) in names.filter(|(name, _)| field.is(name.as_bytes())) {
-                let text = encoded_word::decode_with(field.value, part.mime.fallback);
-                fold_into(&text, values);
-                values.push(BETWEEN);
-            }
-        }
+        self.take(part.header, part.mime.fallback);
     }
 
     fn body(&mut self, _: &[u8]) {}
@@ -179,7 +211,7 @@ mod tests {
     use crate::search::{Want, scan};
     use proptest::prelude::*;
 
-    fn column(messages: &[Vec<u8>], field: &str) -> Column {
+    fn column(messages: &[Vec<u8>], field: &str, piece: usize) -> Column {
         let mut column = Column::default();
         let mut reader = FieldReader::new(&[field, "from", field], &Limits::default());
         for (uid, message) in (1..).zip(messages) {
@@ -188,7 +220,7 @@ mod tests {
                 reader.feed(b"Subject: abc\r\n\r\n");
                 reader.forget();
             } else {
-                reader.feed(message);
+                message.chunks(piece).for_each(|bytes| reader.feed(bytes));
             }
             let read: Vec<&str> = reader.finish().collect();
             assert_eq!(read[0], read[2]);
@@ -207,6 +239,8 @@ mod tests {
             Just("Subject: =?utf-8?q?=C3=84b?= a".to_owned()),
             Just("Subject:".to_owned()),
             Just("no field".to_owned()),
+            Just("Content-Type: text/plain; charset=koi8-r".to_owned()),
+            Just("Subject: \u{c4}\u{ff}".to_owned()),
             Just(String::new()),
         ]
     }
@@ -216,10 +250,16 @@ mod tests {
         #[test]
         fn finds_what_a_scan_finds(
             messages in prop::collection::vec(prop::collection::vec(line(), 0..5), 0..6),
-            needle in "[a-cäß \u{69}]{0,3}",
+            needle in "[a-cäßдъ \u{69}]{0,3}",
+            (latin, piece) in (any::<bool>(), 1usize..200),
         ) {
+            // Latin 1 is not UTF-8: the charset that Content-Type names matters.
+            let bytes = |text: String| match latin {
+                true => text.chars().map(|char| u8::try_from(char).unwrap_or(b'?')).collect(),
+                false => text.into_bytes(),
+            };
             let messages: Vec<Vec<u8>> =
-                messages.iter().map(|lines| (lines.join("\r\n") + "\r\n").into_bytes()).collect();
+                messages.iter().map(|lines| bytes(lines.join("\r\n") + "\r\n")).collect();
             let needle = Needle::new(&needle);
             let want = || Want::Header { field: "subject".to_owned(), needle: needle.clone() };
             let scanned: UidSet = (1..)
@@ -227,7 +267,7 @@ mod tests {
                 .filter(|(uid, message)| !damaged(*uid) && scan(message, vec![want()])[0])
                 .filter_map(|(uid, _)| Uid::new(uid))
                 .collect();
-            prop_assert_eq!(column(&messages, "Subject").matches(&needle), scanned);
+            prop_assert_eq!(column(&messages, "Subject", piece).matches(&needle), scanned);
         }
     }
 }

@@ -8,7 +8,7 @@
 
 mod fields;
 mod items;
-mod kept;
+pub(super) mod kept;
 mod lines;
 mod plan;
 mod quick;

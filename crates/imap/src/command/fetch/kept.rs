@@ -64,11 +64,11 @@ const END: u8 = NAMES.len() as u8;
 
 /// Some of the kept fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Mask(u64);
+pub(in crate::command) struct Mask(u64);
 
 impl Mask {
     /// The fields with these names; `None` if one of them is not kept.
-    pub(super) fn new(names: &[Bytes]) -> Option<Self> {
+    pub(in crate::command) fn new(names: &[Bytes]) -> Option<Self> {
         names.iter().try_fold(1 << END, |mask, name| Some(mask | 1 << place(name)?)).map(Self)
     }
 }
@@ -118,7 +118,10 @@ pub(super) fn fields(header: &[u8]) -> Option<Bytes> {
 }
 
 /// The chosen records of [`fields`]; `None` for another version. It is checked where it is read.
-pub(super) fn chosen(kept: &[u8], mask: Mask) -> Option<impl Iterator<Item = &[u8]> + Clone> {
+pub(in crate::command) fn chosen(
+    kept: &[u8],
+    mask: Mask,
+) -> Option<impl Iterator<Item = &[u8]> + Clone> {
     let mut rest = kept.strip_prefix(&[VERSION])?;
     let records = std::iter::from_fn(move || {
         let (&[place, low, high], behind) = rest.split_first_chunk()?;

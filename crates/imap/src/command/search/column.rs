@@ -5,16 +5,20 @@ use std::sync::Arc;
 
 use account::memo::Field;
 use base::{Uid, UidSet};
+use bytes::Bytes;
+use futures_util::future::maybe_done;
 use mailbox::Row;
 use mailbox::search::{Content, Plan};
 use message::column::{Column, FieldReader};
 use message::search::Needle;
-use storage::Error;
+use storage::{Error, Extract, Extracts, Task};
 
 use super::text::{self, Groups};
+use crate::command::fetch::kept::{self, Mask};
 use crate::context::Reading;
 use crate::error::No;
 use crate::progress::Progress;
+use crate::session::yield_now;
 
 /// Messages up to here are read one by one as well.
 const MESSAGES_MIN: usize = 32;
@@ -117,27 +121,127 @@ fn kept(cx: &Reading<'_>, field: &str) -> Field {
     if kept.column.as_ref().is_none_or(fits) { kept } else { Field::default() }
 }
 
-/// Adds messages to columns. A damaged message has no fields.
+/// Messages whose kept fields are looked up together.
+const KEPT_AT_ONCE: usize = 2048;
+/// Messages after which others may run.
+const ROWS_IN_A_ROW: usize = 256;
+
+/// Adds messages to columns: from the fields that are kept beside them where those are there, else
+/// from their bytes. A damaged message of which nothing is kept has no fields.
 async fn read(
     cx: &Reading<'_>,
     progress: &mut Progress<'_>,
     rows: &[Row],
     making: &mut [Making],
 ) -> Result<(), No> {
-    let bytes_max = cx.shared.accounts.memo().fields.value_bytes_max();
     let names: Vec<&str> = making.iter().map(|making| &*making.field).collect();
     let mut reader = FieldReader::new(&names, &cx.shared.limits);
-    let mut columns: Vec<Option<Column>> =
-        making.iter_mut().map(|making| making.column.take()).collect();
-    let mut groups = Groups::new(cx, rows, |row| row);
-    while let Some((group, read)) = groups.next().await {
-        let mut read = read.into_iter();
-        for row in group {
-            let result = match text::is_small(row) {
-                true => read.next().transpose().map(|bytes| {
-                    reader.feed(&bytes.unwrap_or_default());
-                }),
-                false => stream(cx, row, &mut reader).await,
+    // The charset of a header's bytes may be that of the text.
+    let asked = names.iter().copied().chain(["content-type"]);
+    let asked: Vec<Bytes> = asked.map(|name| Bytes::copy_from_slice(name.as_bytes())).collect();
+    let mut columns = Columns {
+        bytes_max: cx.shared.accounts.memo().fields.value_bytes_max(),
+        columns: making.iter_mut().map(|making| making.column.take()).collect(),
+    };
+    match Mask::new(&asked) {
+        None => {
+            add(cx, progress, (rows, &Extracts::none(0), None), (&mut reader, &mut columns)).await?
+        }
+        mask => {
+            let mut rest = rows;
+            let mut ahead = Box::pin(maybe_done(look_up(cx, rest)));
+            while !rest.is_empty() {
+                (&mut ahead).await;
+                let found = ahead.as_mut().take_output().unwrap_or_default();
+                // One position is answered at least.
+                let (here, behind) = rest.split_at(found.len().clamp(1, rest.len()));
+                rest = behind;
+                ahead = Box::pin(maybe_done(look_up(cx, rest)));
+                // Begins to read.
+                let _ = futures_util::poll!(&mut ahead);
+                add(cx, progress, (here, &found, mask), (&mut reader, &mut columns)).await?;
+            }
+        }
+    }
+    making.iter_mut().zip(columns.columns).for_each(|(making, column)| making.column = column);
+    Ok(())
+}
+
+/// The kept fields of the first messages of `rows`; none of what cannot be read.
+fn look_up<'a>(cx: &Reading<'a>, rows: &[Row]) -> Task<'a, Extracts> {
+    let at: Vec<_> = rows.iter().take(KEPT_AT_ONCE).map(|row| row.position).collect();
+    let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
+    Box::pin(async move {
+        let count = at.len();
+        let found = match at.is_empty() {
+            true => return Extracts::none(0),
+            false => storage.extracts(account, Extract::Fields, at).await,
+        };
+        found.unwrap_or_else(|error| {
+            tracing::debug!(%account, %error, "no extracts");
+            Extracts::none(count)
+        })
+    })
+}
+
+/// Columns that grow together.
+struct Columns {
+    bytes_max: usize,
+    columns: Vec<Option<Column>>,
+}
+
+impl Columns {
+    /// Adds what was read of a message.
+    fn push(&mut self, uid: Uid, reader: &mut FieldReader) {
+        for (column, values) in self.columns.iter_mut().zip(reader.finish()) {
+            let fits = column.as_mut().is_some_and(|column| {
+                column.push(uid, values) && column.memory_bytes() <= self.bytes_max
+            });
+            if !fits {
+                *column = None;
+            }
+        }
+    }
+}
+
+/// Adds messages, with the fields that are kept of the first ones.
+async fn add(
+    cx: &Reading<'_>,
+    progress: &mut Progress<'_>,
+    (rows, found, mask): (&[Row], &Extracts, Option<Mask>),
+    (reader, columns): (&mut FieldReader, &mut Columns),
+) -> Result<(), No> {
+    let header_bytes_max = cx.shared.limits.header_bytes_max as u64;
+    let kept = |nth: usize, row: &Row| {
+        // Of a header that is cut when it is read more may be kept.
+        let mask = mask.filter(|_| u64::from(row.size) <= header_bytes_max)?;
+        kept::chosen(found.get(nth)?, mask)
+    };
+    let others = rows.iter().enumerate().filter(|&(nth, row)| kept(nth, row).is_none());
+    let others: Vec<Row> = others.map(|(_, &row)| row).collect();
+    let mut groups = Groups::new(cx, &others, |row| row);
+    // Messages that were read and not looked at: how many, and the small ones of them.
+    let (mut waiting, mut bytes) = (0, Vec::new().into_iter());
+    let mut header = Vec::new();
+    for (nth, row) in rows.iter().enumerate() {
+        if nth % ROWS_IN_A_ROW == ROWS_IN_A_ROW - 1 {
+            yield_now().await;
+        }
+        if let Some(records) = kept(nth, row) {
+            header.clear();
+            records.for_each(|lines| header.extend_from_slice(lines));
+            reader.header(&header);
+        } else {
+            if waiting == 0 {
+                progress.tell().await?;
+                let Some((group, read)) = groups.next().await else { break };
+                (waiting, bytes) = (group.len(), read.into_iter());
+            }
+            waiting -= 1;
+            let small = if text::is_small(row) { bytes.next() } else { None };
+            let result = match small {
+                Some(bytes) => bytes.map(|bytes| reader.feed(&bytes)),
+                None => stream(cx, row, reader).await,
             };
             if let Err(error) = result {
                 let Error::Damaged(why) = error else { return Err(error.into()) };
@@ -145,19 +249,10 @@ async fn read(
                 tracing::error!(%account, %uid, why, "message cannot be searched");
                 reader.forget();
             }
-            for (column, values) in columns.iter_mut().zip(reader.finish()) {
-                let fits = column.as_mut().is_some_and(|column| {
-                    column.push(row.uid, values) && column.memory_bytes() <= bytes_max
-                });
-                if !fits {
-                    *column = None;
-                }
-            }
         }
-        progress.tell().await?;
+        columns.push(row.uid, reader);
     }
-    making.iter_mut().zip(columns).for_each(|(making, column)| making.column = column);
-    Ok(())
+    progress.tell().await
 }
 
 async fn stream(cx: &Reading<'_>, row: &Row, reader: &mut FieldReader) -> Result<(), Error> {
