@@ -93,6 +93,38 @@ fn large_messages_stream() {
 }
 
 #[test]
+fn whole_messages_are_answered_as_parts_of_them_are() {
+    let mut client = Client::new();
+    // Copied, passed on, streamed; between them so many that rows are looked up more than once.
+    for size in [1, 4000, 6000, 300_000, 20].into_iter().chain((0..700).map(|n| n % 7)) {
+        client.deliver(format!("Subject: x\r\n\r\n{}\r\n", "y".repeat(size)).as_bytes());
+    }
+    client.ask("b SELECT INBOX (CONDSTORE)");
+    client.ask("c UID STORE 2,40:60,610 +FLAGS.SILENT (\\Deleted)");
+    client.ask("d EXPUNGE");
+    let live = block_on(client.server.shared.accounts.open(base::AccountId([1; 16]))).unwrap();
+    let position = live.state().find("INBOX").unwrap().mailbox.nth(9).unwrap().position;
+    client.storage.damaged.lock().unwrap().insert(position);
+    for (command, count) in [
+        ("FETCH 1:* (UID FLAGS $)", 682 - 1),
+        ("UID FETCH 1:4294967295 ($ RFC822.SIZE)", 682 - 1),
+        ("FETCH 682,1:3,600:610 ($ MODSEQ)", 15),
+        ("FETCH 10 $", 0),
+    ] {
+        let ask = |client: &mut Client, part: &str| {
+            let item = format!("BODY.PEEK[]{part}");
+            client.text(&format!("e {}", command.replace('$', &item)))
+        };
+        let whole = ask(&mut client, "");
+        assert_eq!(whole.matches(" FETCH (").count(), count, "{command}");
+        assert_eq!(whole.contains("\r\ne OK "), !command.contains("1:*") && count == 15);
+        // Parts go another way.
+        let parts = ask(&mut client, "<0.4294967295>");
+        assert!(parts.replace("BODY[]<0>", "BODY[]") == whole, "{command}");
+    }
+}
+
+#[test]
 fn a_client_that_does_not_read_is_waited_for() {
     let mut client = Client::new();
     let message = format!("Subject: x\r\n\r\n{}\r\n", "y".repeat(20_000));

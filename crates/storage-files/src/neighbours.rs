@@ -1,9 +1,10 @@
 //! Many messages at once: what lies together in a segment is one read, and its messages are decoded
 //! into one buffer.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use futures_channel::oneshot;
 use futures_util::future::join_all;
 use mailbox::Position;
 use storage::Error;
@@ -12,6 +13,7 @@ use crate::codec::{Stored, damaged};
 use crate::failed;
 use crate::frame::padded;
 use crate::log::Log;
+use crate::pool::gone;
 use crate::segment::Handle;
 
 /// Bytes of one read, and what one thread decodes before another may help: some hundred microseconds,
@@ -22,6 +24,22 @@ const GAP_BYTES: u32 = 8 * 1024;
 
 type Answers = Vec<Result<Bytes, Error>>;
 
+/// Spans that are read at the same time. Whoever waits for them is woken once, by the last.
+struct Together {
+    found: Vec<OnceLock<Answers>>,
+    tell: oneshot::Sender<Vec<OnceLock<Answers>>>,
+}
+
+impl Together {
+    /// One of those who have a share in it is done.
+    fn end(self: Arc<Self>) {
+        if let Some(Self { found, tell }) = Arc::into_inner(self) {
+            // Nobody may wait any more.
+            let _ = tell.send(found);
+        }
+    }
+}
+
 impl Log {
     /// The messages at these positions, in order. Neighbours are read together.
     pub(crate) async fn messages(self: &Arc<Self>, at: Vec<Position>) -> Answers {
@@ -31,15 +49,31 @@ impl Log {
         {
             return all(&at, &error);
         }
-        let spans = spans(&at).map(|span| async move {
-            if let &[at] = span {
-                return vec![self.message(at).await];
+        let spans: Vec<&[Position]> = spans(&at).collect();
+        let (tell, told) = oneshot::channel();
+        let found = spans.iter().map(|_| OnceLock::new()).collect();
+        let together = Arc::new(Together { found, tell });
+        let are_many = |span: &&[Position]| span.len() > 1;
+        for (nth, span) in spans.iter().enumerate().filter(|(_, span)| are_many(span)) {
+            let (log, span, together) = (self.clone(), span.to_vec(), together.clone());
+            self.shared.pool.spawn(move || {
+                let _ = together.found[nth].set(log.read_span(&span));
+                Together::end(together);
+            });
+        }
+        Together::end(together);
+        let alone = spans.iter().filter(|span| !are_many(span)).flat_map(|span| span.iter());
+        let mut alone = join_all(alone.map(|&at| self.message(at))).await.into_iter();
+        // A job that panicked has no answers.
+        let mut found = told.await.unwrap_or_default().into_iter();
+        let answers = spans.iter().flat_map(|span| {
+            let found = found.next().and_then(OnceLock::into_inner);
+            match are_many(span) {
+                true => found.unwrap_or_else(|| all(span, &gone())),
+                false => alone.next().into_iter().collect(),
             }
-            let (log, owned) = (self.clone(), span.to_vec());
-            let work = move || Ok(log.read_span(&owned));
-            self.shared.pool.run(work).await.unwrap_or_else(|error| all(span, &error))
         });
-        join_all(spans).await.into_iter().flatten().collect()
+        answers.collect()
     }
 
     fn read_span(&self, at: &[Position]) -> Answers {

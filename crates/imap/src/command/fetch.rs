@@ -14,9 +14,11 @@ mod plan;
 mod quick;
 mod section;
 mod source;
+mod whole;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::vec;
 
 use base::flag::SystemFlag;
 use base::{Flags, ModSeq, SeqNum, SystemFlags, Uid, UidSet};
@@ -30,6 +32,7 @@ use wire::value::{Numbering, SequenceSet, SetEnd};
 
 use self::plan::Plan;
 use self::quick::Quick;
+use self::whole::WholeMessages;
 use super::store;
 use crate::context::Selected;
 use crate::error::{Done, No};
@@ -68,16 +71,22 @@ pub async fn run(cx: &mut Selected<'_>, args: Fetch) -> Result<Done, No> {
         quick.run(cx, &plan, &targets, &mut trouble).await?;
         return trouble.end();
     }
-    let mut uids = targets.iter();
-    let mut group = next_group(cx, &mut uids);
+    let whole = WholeMessages::new(&plan, cx.mailbox.read_only);
+    let mut targets = Targets::new(targets);
+    let mut group = next_group(cx, &mut targets);
     let mut bodies = read_bodies(cx, &plan, &group).await;
     while !group.is_empty() {
         cx.shared.go_on()?;
-        let next = next_group(cx, &mut uids);
+        let next = next_group(cx, &mut targets);
         // Read while this group is on its way to the client.
         let ahead = read_bodies(cx, &plan, &next);
-        let (next_bodies, answered) =
-            join(ahead, answer(cx, &plan, (group, bodies), &mut trouble)).await;
+        let answered = async {
+            match &whole {
+                Some(whole) => whole.answer(cx, &plan, (group, bodies), &mut trouble).await,
+                None => answer(cx, &plan, (group, bodies), &mut trouble).await,
+            }
+        };
+        let (next_bodies, answered) = join(ahead, answered).await;
         answered?;
         (group, bodies) = (next, next_bodies);
     }
@@ -169,18 +178,38 @@ struct Message {
     newly_seen: bool,
 }
 
+/// What is answered, in order; rows are looked up for many at once.
+struct Targets {
+    uids: UidSet,
+    /// Where the next look-up begins.
+    next: Option<Uid>,
+    found: vec::IntoIter<Target>,
+}
+
+impl Targets {
+    fn new(uids: UidSet) -> Self {
+        Self { next: uids.first(), uids, found: Vec::new().into_iter() }
+    }
+
+    fn next(&mut self, cx: &Selected<'_>) -> Option<Target> {
+        loop {
+            if let Some(target) = self.found.next() {
+                return Some(target);
+            }
+            self.next?;
+            self.found = quick::rows(cx, &self.uids, &mut self.next).into_iter();
+        }
+    }
+}
+
 /// The next messages, as many as may be held at once. Empty at the end.
-fn next_group(cx: &Selected<'_>, uids: &mut impl Iterator<Item = Uid>) -> Vec<Target> {
-    let view = &cx.mailbox.view;
+fn next_group(cx: &Selected<'_>, targets: &mut Targets) -> Vec<Target> {
     let mut group = Vec::new();
     let mut octets = 0;
-    for uid in uids {
-        let Some((seq, row)) = view.seq_of(uid).zip(view.by_uid(uid)) else { continue };
+    while group.len() < GROUP_MESSAGES && octets < GROUP_OCTETS {
+        let Some((seq, row)) = targets.next(cx) else { break };
         group.push((seq, row));
         octets += u64::from(row.size);
-        if group.len() >= GROUP_MESSAGES || octets >= GROUP_OCTETS {
-            break;
-        }
     }
     group
 }

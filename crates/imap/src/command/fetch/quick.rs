@@ -302,7 +302,7 @@ async fn beginning(cx: &Selected<'_>, row: &Row, count: u64) -> Option<Bytes> {
 }
 
 /// The next rows of `targets` from `next` on.
-fn rows(cx: &Selected<'_>, targets: &UidSet, next: &mut Option<Uid>) -> Vec<Target> {
+pub(super) fn rows(cx: &Selected<'_>, targets: &UidSet, next: &mut Option<Uid>) -> Vec<Target> {
     let Some(from) = *next else { return Vec::new() };
     let (mut some, mut room) = (UidSet::new(), GROUP_ROWS as u32);
     let ranges = targets.ranges();

@@ -153,7 +153,8 @@ fn write_bytes(cx: &mut Selected<'_>, bytes: Bytes, partial: Option<Partial>, bi
     cx.out.bytes(wanted);
 }
 
-fn announce(cx: &mut Selected<'_>, length: u64, binary: bool) {
+/// Announces a string of so many octets.
+pub(super) fn announce(cx: &mut Selected<'_>, length: u64, binary: bool) {
     match length {
         0 => cx.out.tail().extend_from_slice(b"\"\""),
         _ => literal_header(cx.out.tail(), binary, length),
