@@ -135,18 +135,18 @@ mod tests {
                 "ESEARCH IN (selected inboxes personal subscribed) RETURN (MIN COUNT) CHARSET \
                  UTF-8 SUBJECT chad",
                 Ok("ESEARCH IN (selected inboxes personal subscribed) RETURN (MIN COUNT) CHARSET \
-                    UTF-8 SUBJECT chad"),
+                    UTF-8 SUBJECT \"chad\""),
             ),
             (
                 "ESEARCH IN (SUBTREE-ONE (a \"b c\")) RETURN () 1:100",
                 Ok("ESEARCH IN (subtree-one (a \"b c\")) RETURN (ALL) CHARSET UTF-8 1:100"),
             ),
-            ("ESEARCH IN () ALL", Err("expected which mailboxes at byte 14")),
-            ("ESEARCH IN (selected-delayed) ALL", Err("expected which mailboxes at byte 14")),
-            ("ESEARCH IN (mailboxes) ALL", Err("expected a space at byte 23")),
-            ("ESEARCH IN (mailboxes ()) ALL", Err("expected a mailbox at byte 25")),
-            ("ESEARCH IN (personal (x y)) ALL", Err("expected which mailboxes at byte 23")),
-            ("ESEARCH IN (personal)", Err("expected a space at byte 23")),
+            ("ESEARCH IN () ALL", Err("expected which mailboxes at byte 15")),
+            ("ESEARCH IN (selected-delayed) ALL", Err("expected which mailboxes at byte 15")),
+            ("ESEARCH IN (mailboxes) ALL", Err("expected a space at byte 24")),
+            ("ESEARCH IN (mailboxes ()) ALL", Err("expected a mailbox at byte 26")),
+            ("ESEARCH IN (personal (x y)) ALL", Err("expected which mailboxes at byte 24")),
+            ("ESEARCH IN (personal)", Err("expected a space at byte 24")),
         ]);
     }
 }
