@@ -33,7 +33,7 @@ const ROWS: &[(&str, &str, Target)] = &[
     ("delivery to EXISTS", "µs", Times(2.0)),
     ("cold load: login and SELECT, first after start", "ms", AtMost(1000.0)),
     ("most memory (VmHWM) after the load", "MB", AtMost(100.0)),
-    ("memory of the loaded mailbox, each message", "B", Times(2.0)),
+    ("memory of the loaded mailbox, each message", "B", AtMost(100.0)),
 ];
 
 /// The index would be built meanwhile, on one of the cores that are measured.
@@ -64,12 +64,14 @@ fn table(sizes: &[usize], columns: &[Vec<f64>]) -> String {
         let cells: String = values.iter().map(|value| format!(" {value:.1} {unit} |")).collect();
         let (first, last) = (values.first().copied(), values.last().copied());
         let (first, last) = (first.unwrap_or(f64::NAN), last.unwrap_or(f64::NAN));
-        let (wanted, is_met) = match *target {
-            Times(times) => (format!("{times} times"), last <= first * times),
-            AtMost(most) => (format!("at most {most} {unit}"), last <= most),
+        let (times, wanted, is_met) = match *target {
+            Times(times) => {
+                (format!("{:.1}", last / first), format!("{times} times"), last <= first * times)
+            }
+            AtMost(most) => (String::new(), format!("at most {most} {unit}"), last <= most),
         };
         let met = if is_met { "met" } else { "**missed**" };
-        out += &format!("| {name} |{cells} {:.1} | {wanted} | {met} |\n", last / first);
+        out += &format!("| {name} |{cells} {times} | {wanted} | {met} |\n");
     }
     out
 }
