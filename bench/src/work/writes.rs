@@ -2,7 +2,7 @@
 
 use super::{Outcome, Scale, expect, messages_in};
 use crate::cost;
-use crate::drive::{Script, drive};
+use crate::drive::{Script, Talk, drive};
 use crate::imap::{Failure, Imap, append};
 use crate::lmtp::{self, Lmtp};
 use crate::mail::{Sizes, message};
@@ -49,34 +49,37 @@ fn share(count: usize, clients: usize) -> usize {
     (count / clients).max(1)
 }
 
+/// Drives clients that bring in `each` messages each, and counts what arrived.
+fn all_deliver<T: Talk>(
+    server: &mut Server,
+    mut clients: Vec<(T, Script<'_>)>,
+    each: usize,
+) -> Outcome {
+    let count = each * clients.len();
+    let before = delivered(server)?;
+    let watch = Watch::start(server);
+    drive(&mut clients)?;
+    let measure = watch.stop().rate(count);
+    expect("messages in all inboxes", delivered(server)? - before, count as u64)?;
+    Ok(vec![measure])
+}
+
 pub(super) fn appends(server: &mut Server, count: usize, clients: usize) -> Outcome {
     let each = share(count, clients);
-    let before = delivered(server)?;
     let ready = |n: usize| {
         let requests = mail(n, each).map(|message| append("INBOX", &[message])).collect();
         Ok((Imap::login(&server.imap, &user(n + 1), PASSWORD)?, Script::ready(requests)))
     };
-    let mut all = (0..clients).map(ready).collect::<Result<Vec<_>, Failure>>()?;
-    let watch = Watch::start(server);
-    drive(&mut all)?;
-    let measure = watch.stop().rate(each * clients);
-    expect("messages in all inboxes", delivered(server)? - before, (each * clients) as u64)?;
-    Ok(vec![measure])
+    all_deliver(server, (0..clients).map(ready).collect::<Result<_, Failure>>()?, each)
 }
 
 pub(super) fn deliveries(server: &mut Server, count: usize, clients: usize) -> Outcome {
     let each = share(count, clients);
-    let before = delivered(server)?;
     let ready = |n: usize| {
         let requests = mail(n, each).flat_map(|mail| lmtp::requests(&user(n + 1), &mail));
         Ok((Lmtp::connect(&server.lmtp)?, Script::ready(requests.collect())))
     };
-    let mut all = (0..clients).map(ready).collect::<Result<Vec<_>, Failure>>()?;
-    let watch = Watch::start(server);
-    drive(&mut all)?;
-    let measure = watch.stop().rate(each * clients);
-    expect("messages in all inboxes", delivered(server)? - before, (each * clients) as u64)?;
-    Ok(vec![measure])
+    all_deliver(server, (0..clients).map(ready).collect::<Result<_, Failure>>()?, each)
 }
 
 /// Fills the big mailbox, twenty messages a command.

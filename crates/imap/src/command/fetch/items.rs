@@ -40,6 +40,21 @@ pub(super) async fn write(
     Ok(())
 }
 
+/// Whether [`small`] writes it.
+pub(super) fn is_small(item: &FetchItem) -> bool {
+    matches!(
+        item,
+        FetchItem::Flags
+            | FetchItem::Uid
+            | FetchItem::ModSeq
+            | FetchItem::InternalDate
+            | FetchItem::Rfc822Size
+            | FetchItem::EmailId
+            | FetchItem::ThreadId
+            | FetchItem::SaveDate
+    )
+}
+
 /// Items of the columns.
 pub(super) fn small(cx: &mut Selected<'_>, row: &Row, item: &FetchItem) -> bool {
     let small = match item {

@@ -374,14 +374,7 @@ impl<'a> Item<'a> {
                 label.push(b' ');
                 Self::Header(choice, label, *partial)
             }
-            FetchItem::Flags
-            | FetchItem::Uid
-            | FetchItem::ModSeq
-            | FetchItem::InternalDate
-            | FetchItem::Rfc822Size
-            | FetchItem::EmailId
-            | FetchItem::ThreadId
-            | FetchItem::SaveDate => Self::Column(item),
+            item if items::is_small(item) => Self::Column(item),
             _ => return None,
         })
     }

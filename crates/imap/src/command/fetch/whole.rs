@@ -83,14 +83,7 @@ impl<'a> WholeMessages<'a> {
 impl<'a> Item<'a> {
     fn new(item: &'a FetchItem) -> Option<Self> {
         match item {
-            FetchItem::Flags
-            | FetchItem::Uid
-            | FetchItem::ModSeq
-            | FetchItem::InternalDate
-            | FetchItem::Rfc822Size
-            | FetchItem::EmailId
-            | FetchItem::ThreadId
-            | FetchItem::SaveDate => Some(Self::Column(item)),
+            item if items::is_small(item) => Some(Self::Column(item)),
             FetchItem::Rfc822 => Some(Self::Message(b"RFC822 ".to_vec())),
             FetchItem::BodySection { section, partial: None, .. }
                 if section.path.is_empty() && section.text == SectionText::Whole =>
