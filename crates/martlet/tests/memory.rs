@@ -149,6 +149,13 @@ impl Client {
 }
 
 #[test]
+fn the_allocator_is_told_to_give_memory_back() {
+    let server = Server::start();
+    let environment = std::fs::read(format!("/proc/{}/environ", server.child.id())).unwrap();
+    assert!(environment.split(|&byte| byte == 0).any(|set| set == b"MIMALLOC_PURGE_DELAY=10"));
+}
+
+#[test]
 fn a_message_of_100_mb_passes_through() {
     const SIZE: usize = 100_000_000;
     let server = Server::start();
