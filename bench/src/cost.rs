@@ -56,7 +56,8 @@ fn stat(pid: u32) -> Option<Vec<String>> {
     Some(rest.split_whitespace().map(str::to_owned).collect())
 }
 
-fn family(root: u32) -> Vec<u32> {
+/// A process and all below it.
+pub(crate) fn family(root: u32) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()) {
@@ -71,6 +72,11 @@ fn family(root: u32) -> Vec<u32> {
         at += 1;
     }
     all
+}
+
+/// Whether a process is only waited for.
+pub(crate) fn has_ended(pid: u32) -> bool {
+    stat(pid).is_none_or(|fields| fields.first().is_some_and(|state| state == "Z"))
 }
 
 fn kib(pid: u32, file: &str, key: &str) -> u64 {

@@ -2,7 +2,7 @@
 //! A thread for each would fight the server for the processor.
 
 use std::io::{ErrorKind, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, epoll};
 
@@ -10,7 +10,7 @@ use crate::imap::{Answer, Failure};
 use crate::wire::{Wire, text};
 
 /// A server that is silent for so long is a failure.
-const PATIENCE: Timespec = Timespec { tv_sec: 600, tv_nsec: 0 };
+const PATIENCE: Timespec = Timespec { tv_sec: 120, tv_nsec: 0 };
 
 /// A connection that understands answers.
 pub(crate) trait Talk {
@@ -60,13 +60,15 @@ struct Client<'a, 'b, T> {
     /// Bytes of the request that are sent.
     sent: usize,
     since: Instant,
+    until: Option<Instant>,
 }
 
 impl<T: Talk> Client<'_, '_, T> {
-    /// Makes the next request; `false` if there is none.
+    /// Makes the next request; `false` if there is none, or no time for it.
     fn begin(&mut self) -> bool {
         self.sent = 0;
-        let more = self.script.at < self.script.count;
+        let in_time = self.until.is_none_or(|until| Instant::now() < until);
+        let more = in_time && self.script.at < self.script.count;
         if more {
             (self.script.make)(self.script.at, &mut self.script.text);
             self.since = Instant::now();
@@ -106,10 +108,25 @@ impl<T: Talk> Client<'_, '_, T> {
 
 /// Runs all scripts at once. How long each request took, in milliseconds.
 pub(crate) fn drive<T: Talk>(all: &mut [(T, Script<'_>)]) -> Result<Vec<f64>, Failure> {
+    drive_until(all, None)
+}
+
+/// The same, but no request begins after so long.
+pub(crate) fn drive_for<T: Talk>(
+    all: &mut [(T, Script<'_>)],
+    most: Duration,
+) -> Result<Vec<f64>, Failure> {
+    drive_until(all, Some(Instant::now() + most))
+}
+
+fn drive_until<T: Talk>(
+    all: &mut [(T, Script<'_>)],
+    until: Option<Instant>,
+) -> Result<Vec<f64>, Failure> {
     let mut times = Vec::with_capacity(all.iter().map(|(_, script)| script.count).sum());
     let since = Instant::now();
-    let mut clients: Vec<_> =
-        all.iter_mut().map(|(talk, script)| Client { talk, script, sent: 0, since }).collect();
+    let ready = |(talk, script)| Client { talk, script, sent: 0, since, until };
+    let mut clients: Vec<_> = all.iter_mut().map(|(talk, script)| ready((talk, script))).collect();
     if let [client] = clients.as_mut_slice() {
         while client.begin() {
             client.send()?;

@@ -8,6 +8,8 @@ use crate::mail::{FREQUENT_WORD, RARE_WORD, Sizes, message};
 
 /// Of whom mail is looked for.
 pub(crate) const SENDER: &str = "Chen";
+/// In the Return-Path, a field that clients do not ask for, of the same.
+pub(crate) const RETURN_PATH: &str = "chen@";
 /// A word of subjects.
 pub(crate) const TOPIC: &str = "winter";
 
@@ -18,6 +20,8 @@ pub(crate) struct Facts {
     pub(crate) octets: Vec<u64>,
     /// Messages from [`SENDER`].
     pub(crate) from: u64,
+    /// Messages with [`RETURN_PATH`].
+    pub(crate) return_path: u64,
     /// Messages with [`TOPIC`] in their subject.
     pub(crate) subject: u64,
     /// Messages with [`RARE_WORD`] in their text.
@@ -43,6 +47,7 @@ impl Facts {
         let word = |word: &str| u64::from(memmem::find(&message, word.as_bytes()).is_some());
         self.octets.push(message.len() as u64);
         self.from += field("From: ", SENDER);
+        self.return_path += field("Return-Path: ", RETURN_PATH);
         self.subject += field("Subject: ", TOPIC);
         self.rare += word(RARE_WORD);
         self.frequent += word(FREQUENT_WORD);
@@ -58,6 +63,7 @@ mod tests {
     fn every_kind_of_word_occurs_in_the_smallest_mailbox() {
         let facts = (0..2000).fold(Facts::default(), Facts::with);
         assert_eq!((facts.rare, facts.frequent, facts.octets.len()), (1, 100, 2000));
+        assert!(facts.return_path > 50, "{}", facts.return_path);
         assert!(facts.from > 50 && facts.subject > 20, "{} {}", facts.from, facts.subject);
     }
 }

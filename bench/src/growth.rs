@@ -1,6 +1,8 @@
 //! How cost grows with the mailbox: martlet alone, on mailboxes of several sizes. What costs the
 //! answer and not the mailbox costs the same in each.
 
+mod whole;
+
 use std::path::Path;
 use std::time::Instant;
 
@@ -9,7 +11,7 @@ use crate::imap::{Failure, Imap};
 use crate::lmtp::Lmtp;
 use crate::mail::{Sizes, message};
 use crate::report;
-use crate::servers::{Kind, PASSWORD, Server};
+use crate::servers::{Kind, NO_INDEX, PASSWORD, Server};
 use crate::work::{expect, number_after};
 
 /// What is wanted of a row.
@@ -31,17 +33,28 @@ const ROWS: &[(&str, &str, Target)] = &[
     ("QRESYNC with 100 changes", "µs", Times(2.0)),
     ("LMTP delivery into it", "µs", Times(2.0)),
     ("delivery to EXISTS", "µs", Times(2.0)),
+    ("SEARCH UNSEEN, 10 found, after a change", "µs", Times(2.0)),
+    ("FETCH of the last 50 envelopes", "µs", Times(2.0)),
+    ("STATUS", "µs", Times(2.0)),
+    ("NOOP", "µs", Times(2.0)),
     ("cold load: login and SELECT, first after start", "ms", AtMost(1000.0)),
     ("most memory (VmHWM) after the load", "MB", AtMost(100.0)),
     ("memory of the loaded mailbox, each message", "B", AtMost(100.0)),
 ];
 
 /// The index would be built meanwhile, on one of the cores that are measured.
-const SETTINGS: &str = "[search]\nindex = false\n";
+const SETTINGS: &str = NO_INDEX;
 /// The account with the large mailbox: LMTP delivers into its INBOX.
 const USER: &str = "user0";
 /// Measurements of which the median counts.
 const TIMES: usize = 101;
+
+/// Prints what commands about all messages cost, and shows it on a page between the marks of `main`.
+pub(crate) fn run_main(binary: &Path, sizes: &[usize], page: Option<&Path>) -> Result<(), Failure> {
+    let table = whole::run(binary, sizes)?;
+    print!("{table}");
+    page.map_or(Ok(()), |page| report::between_marks(page, "main", &table))
+}
 
 /// Prints the table, and shows it on a page between the marks of `growth`.
 pub(crate) fn run(binary: &Path, sizes: &[usize], page: Option<&Path>) -> Result<(), Failure> {
@@ -109,22 +122,50 @@ fn measure(binary: &Path, messages: usize) -> Result<Vec<f64>, Failure> {
     })?;
     let mut exists = exists.into_iter();
     let exists = median(|_| exists.next().ok_or_else(|| "too few deliveries".to_owned()))?;
-    Ok(vec![select, store, wake_up, resync, deliver, exists, load, most, each])
+    let [unseen, envelopes, status, noop] = beginning(&mut imap, messages + TIMES)?;
+    Ok(vec![
+        select, store, wake_up, resync, deliver, exists, unseen, envelopes, status, noop, load,
+        most, each,
+    ])
 }
 
-/// Fills INBOX and says on standard error how far it is.
-fn fill(server: &Server, messages: usize) -> Result<(), Failure> {
+/// What a client does when it begins, in a mailbox in which ten messages are unseen.
+fn beginning(imap: &mut Imap, messages: usize) -> Result<[f64; 4], Failure> {
+    imap.ok("SELECT INBOX")?;
+    imap.ok("STORE 1:* +FLAGS.SILENT (\\Seen)")?;
+    let number = |n: usize| 1 + n * 7919 % messages;
+    for n in 0..10 {
+        imap.ok(&format!("STORE {} -FLAGS.SILENT (\\Seen)", number(n)))?;
+    }
+    let unseen = median(|n| {
+        // Another message is unseen each time: no answer that was kept is right.
+        imap.ok(&format!("STORE {} +FLAGS.SILENT (\\Seen)", number(n)))?;
+        imap.ok(&format!("STORE {} -FLAGS.SILENT (\\Seen)", number(n + 10)))?;
+        timed(|| expect("unseen", imap.ok("SEARCH UNSEEN")?.numbers().count() as u64, 10))
+    })?;
+    let last = format!("FETCH {}:{messages} (UID FLAGS ENVELOPE)", messages - 49);
+    let envelopes = median(|_| timed(|| expect("envelopes", imap.ok(&last)?.fetched, 50)))?;
+    let noop = median(|_| timed(|| imap.ok("NOOP").map(drop)))?;
+    imap.ok("UNSELECT")?;
+    let status = "STATUS INBOX (MESSAGES UNSEEN UIDNEXT UIDVALIDITY)";
+    let status = median(|_| timed(|| imap.ok(status).map(drop)))?;
+    Ok([unseen, envelopes, status, noop])
+}
+
+/// Fills INBOX and says on standard error how far it is; how many octets that were.
+fn fill(server: &Server, messages: usize) -> Result<u64, Failure> {
     let mut imap = Imap::login(&server.imap, USER, PASSWORD)?;
-    let start = Instant::now();
+    let (start, mut octets) = (Instant::now(), 0);
     for from in (0..messages).step_by(100) {
         let to = (from + 100).min(messages);
         let batch: Vec<Vec<u8>> = (from..to).map(|n| message(n, Sizes::Small)).collect();
+        octets += batch.iter().map(|mail| mail.len() as u64).sum::<u64>();
         imap.append("INBOX", &batch)?;
         if to % 100_000 == 0 {
             eprintln!("{to} of {messages} messages after {:.0} s", start.elapsed().as_secs_f64());
         }
     }
-    Ok(())
+    Ok(octets)
 }
 
 /// The first login and SELECT of a server that just started, a password's check included, in

@@ -1,9 +1,11 @@
 //! What the machine itself can do: the same bytes with nothing around them.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::imap::{Failure, Imap};
@@ -14,25 +16,28 @@ use crate::work::{Scale, expect};
 /// A log is written ahead by so much: syncs then only overwrite.
 const AHEAD: u64 = 1024 * 1024;
 
-/// Messages a second that plain logs take, one for each client: a frame with length and CRC-32C,
-/// written and synced before the next.
-pub(crate) fn logs(count: usize, clients: usize) -> Result<f64, Failure> {
+/// Messages a second that plain logs take: a frame with length and CRC-32C for each message, written
+/// and synced before its client's next. Clients of one log that wait together share a write and a sync,
+/// as those of one account do in martlet.
+pub(crate) fn logs(count: usize, clients: usize, logs: usize) -> Result<f64, Failure> {
     let each = (count / clients).max(1);
     let home = tempfile::Builder::new().prefix("bench-log-").tempdir().map_err(text)?;
-    let ready = |client: usize| {
-        let file = File::create_new(home.path().join(client.to_string())).map_err(text)?;
-        let messages = (0..each).map(|at| message(client * each + at, Sizes::Mixed)).collect();
-        Log { file, end: 0, ahead: 0 }.prepared(messages)
+    let log = |nth: usize| Log::create(&home.path().join(nth.to_string())).map_err(text);
+    let logs = (0..logs).map(log).collect::<Result<Vec<_>, Failure>>()?;
+    let mail = |client: usize| -> Vec<Vec<u8>> {
+        (0..each).map(|at| message(client * each + at, Sizes::Mixed)).collect()
     };
-    let ready: Vec<(Log, Vec<Vec<u8>>)> =
-        (0..clients).map(ready).collect::<Result<_, Failure>>()?;
+    let mail: Vec<_> = (0..clients).map(mail).collect();
     let start = Instant::now();
     std::thread::scope(|scope| {
-        let write = |(mut log, messages): (Log, Vec<Vec<u8>>)| {
+        let write = |log: &Log, messages: &[Vec<u8>]| {
             messages.iter().try_for_each(|message| log.append(message))
         };
-        let threads: Vec<_> =
-            ready.into_iter().map(|one| scope.spawn(move || write(one))).collect();
+        let threads: Vec<_> = mail
+            .iter()
+            .zip(logs.iter().cycle())
+            .map(|(messages, log)| scope.spawn(move || write(log, messages)))
+            .collect();
         threads.into_iter().try_for_each(|thread| {
             thread.join().map_err(|_| "a log panicked".to_owned())?.map_err(text)
         })
@@ -40,37 +45,82 @@ pub(crate) fn logs(count: usize, clients: usize) -> Result<f64, Failure> {
     Ok((each * clients) as f64 / start.elapsed().as_secs_f64())
 }
 
+/// A file to append to. Whoever waits first writes for all that wait meanwhile.
 struct Log {
     file: File,
+    queue: Mutex<Queue>,
+    written: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// Frames that wait.
+    bytes: Vec<u8>,
+    /// Where they begin, and where zeros end.
     end: u64,
     ahead: u64,
+    /// Frames that came, and that are on the disk.
+    came: u64,
+    durable: u64,
+    /// Whether somebody writes.
+    is_led: bool,
 }
 
 impl Log {
     /// Written ahead once, as a server's log of some age is.
-    fn prepared(mut self, messages: Vec<Vec<u8>>) -> Result<(Self, Vec<Vec<u8>>), Failure> {
-        self.reach(1).map_err(text)?;
-        self.file.sync_all().map_err(text)?;
-        Ok((self, messages))
+    fn create(path: &Path) -> io::Result<Self> {
+        let file = File::create_new(path)?;
+        file.write_all_at(&vec![0; AHEAD as usize], 0)?;
+        file.sync_all()?;
+        let queue = Mutex::new(Queue { ahead: AHEAD, ..Queue::default() });
+        Ok(Self { file, queue, written: Condvar::new() })
     }
 
-    fn reach(&mut self, end: u64) -> std::io::Result<()> {
-        static ZEROS: [u8; AHEAD as usize] = [0; AHEAD as usize];
-        while self.ahead < end {
-            self.file.write_all_at(&ZEROS, self.ahead)?;
-            self.ahead += AHEAD;
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when the message is on the disk.
+    fn append(&self, message: &[u8]) -> io::Result<()> {
+        let crc = crc32c::crc32c(message);
+        let mut queue = self.lock();
+        queue.bytes.extend_from_slice(&(message.len() as u64).to_le_bytes());
+        queue.bytes.extend_from_slice(&crc.to_le_bytes());
+        queue.bytes.extend_from_slice(message);
+        queue.came += 1;
+        let own = queue.came;
+        while queue.durable < own {
+            queue = match queue.is_led {
+                true => self.written.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                false => self.lead(queue)?,
+            };
         }
         Ok(())
     }
 
-    fn append(&mut self, message: &[u8]) -> std::io::Result<()> {
-        let mut frame = Vec::with_capacity(message.len() + 12);
-        frame.extend_from_slice(&(message.len() as u64).to_le_bytes());
-        frame.extend_from_slice(&crc32c::crc32c(message).to_le_bytes());
-        frame.extend_from_slice(message);
-        self.reach(self.end + frame.len() as u64)?;
-        self.file.write_all_at(&frame, self.end)?;
-        self.end += frame.len() as u64;
+    /// Writes and syncs what waits.
+    fn lead<'a>(&'a self, mut queue: MutexGuard<'a, Queue>) -> io::Result<MutexGuard<'a, Queue>> {
+        queue.is_led = true;
+        let (came, bytes, from) = (queue.came, std::mem::take(&mut queue.bytes), queue.end);
+        queue.end += bytes.len() as u64;
+        let (end, ahead) = (queue.end, queue.ahead);
+        drop(queue);
+        let written = self.write(&bytes, from, (end > ahead).then_some(end));
+        let mut queue = self.lock();
+        if end > ahead {
+            queue.ahead = end + AHEAD;
+        }
+        // After an error too: the others should not wait for ever, and the whole has failed.
+        (queue.durable, queue.is_led) = (came, false);
+        self.written.notify_all();
+        written.map(|()| queue)
+    }
+
+    fn write(&self, bytes: &[u8], from: u64, ahead: Option<u64>) -> io::Result<()> {
+        self.file.write_all_at(bytes, from)?;
+        if let Some(at) = ahead {
+            self.file.write_all_at(&[0; AHEAD as usize], at)?;
+        }
         self.file.sync_data()
     }
 }
@@ -106,4 +156,30 @@ pub(crate) fn loopback(scale: Scale) -> Result<f64, Failure> {
     server.join().map_err(|_| "loopback panicked")?.map_err(text)?;
     expect("fetched", answer.fetched, (blocks * BLOCK.min(scale.messages)) as u64)?;
     Ok(spent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_has_every_message_of_every_writer() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("log");
+        let log = Log::create(&path).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..50).for_each(|n| log.append(&[7; 300][..n]).unwrap()));
+            }
+        });
+        let bytes = std::fs::read(&path).unwrap();
+        let mut at = 0;
+        for _ in 0..200 {
+            let length = u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+            let crc = u32::from_le_bytes(bytes[at + 8..at + 12].try_into().unwrap());
+            assert_eq!(crc, crc32c::crc32c(&bytes[at + 12..at + 12 + length]));
+            at += 12 + length;
+        }
+        assert!(bytes[at..].iter().all(|byte| *byte == 0) && log.lock().end == at as u64);
+    }
 }

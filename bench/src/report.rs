@@ -20,6 +20,8 @@ use crate::work::{Row, Target};
 pub(crate) struct Report {
     kinds: Vec<Kind>,
     lines: Vec<Line>,
+    /// Workloads that ended in a wrong answer or in none.
+    failures: Vec<Failure>,
     /// The most memory each server had after a workload, in bytes.
     memory: Vec<f64>,
 }
@@ -27,7 +29,8 @@ pub(crate) struct Report {
 impl Report {
     /// A table for these servers, of which the first is compared with the others. Prints its head.
     pub(crate) fn new(kinds: Vec<Kind>) -> Self {
-        let report = Self { memory: vec![0.0; kinds.len()], kinds, lines: Vec::new() };
+        let report =
+            Self { memory: vec![0.0; kinds.len()], kinds, lines: Vec::new(), failures: Vec::new() };
         println!("{}", report.head());
         report
     }
@@ -36,6 +39,20 @@ impl Report {
     pub(crate) fn add(&mut self, line: Line) {
         println!("{}", line.text(&self.kinds));
         self.lines.push(line);
+    }
+
+    /// Says that a workload failed: its rows are missing.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        eprintln!("bench: {failure}");
+        self.failures.push(failure);
+    }
+
+    /// Whether all workloads were done, and right.
+    pub(crate) fn outcome(self) -> Result<(), Failure> {
+        match self.failures.is_empty() {
+            true => Ok(()),
+            false => Err(format!("failed: {}", self.failures.join("; "))),
+        }
     }
 
     /// What a server has.
@@ -75,18 +92,27 @@ impl Report {
             if names.is_empty() { "none".to_owned() } else { names.join("; ") }
         };
         let busy: Vec<&Line> = self.lines.iter().filter(|line| line.generator_is_busy()).collect();
-        format!(
+        let mut text = format!(
             "{met} targets met, {} missed: {}.\n\nThe load generator used more processor time than \
              martlet in: {}.\n",
             missed.len(),
             names(&missed),
             names(&busy)
-        )
+        );
+        let short: Vec<_> =
+            self.lines.iter().flat_map(|line| line.cut_short(&self.kinds)).collect();
+        if !short.is_empty() {
+            text += &format!("\nCut short, because it takes long: {}.\n", short.join("; "));
+        }
+        if !self.failures.is_empty() {
+            text += &format!("\n**Failed**, and missing above: {}.\n", self.failures.join("; "));
+        }
+        text
     }
 
     fn json(&self, command: &str) -> Value {
         let rows: Vec<Value> = self.lines.iter().map(|line| line.json(&self.kinds)).collect();
-        json!({"machine": machine::words(), "command": command, "rows": rows})
+        json!({"machine": machine::words(), "command": command, "rows": rows, "failed": self.failures})
     }
 
     /// Writes `results.json`, `table.md` and `chart.svg` into `directory`.
@@ -97,7 +123,8 @@ impl Report {
             serde_json::to_string_pretty(&self.json(command)).map_err(|e| e.to_string())?;
         text.push('\n');
         fs::write(directory.join("results.json"), text).map_err(failed)?;
-        fs::write(directory.join("table.md"), self.table()).map_err(failed)?;
+        fs::write(directory.join("table.md"), self.table() + "\n" + &self.summary())
+            .map_err(failed)?;
         let bars: Vec<chart::Bar<'_>> =
             self.lines.iter().filter_map(|line| line.bar(&self.kinds)).collect();
         let chart = chart::svg("martlet, times better than the best rival in each row", &bars);

@@ -1,6 +1,7 @@
 //! The servers that are compared: each on loopback, with its own temporary directory and equal
 //! durability.
 
+mod caches;
 mod dovecot;
 mod martlet;
 
@@ -8,6 +9,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal};
 
 use crate::imap::Failure;
 use crate::wire::text;
@@ -50,6 +53,8 @@ impl Kind {
     }
 }
 
+/// martlet's configuration without a text index: what there is of one is not looked at.
+pub(crate) const NO_INDEX: &str = "[search]\nindex = false\n";
 /// The password of every account.
 pub(crate) const PASSWORD: &str = "bench-password";
 /// Accounts `user0` to `user63`.
@@ -127,6 +132,48 @@ impl Server {
         Ok(())
     }
 
+    /// Keeps what the caches hold when the big mailbox was just filled. Ends what is connected.
+    pub(crate) fn remember_filled(&mut self) -> Result<(), Failure> {
+        self.stop();
+        let kept = self.home.path().join("filled");
+        match self.kind {
+            Kind::Martlet => caches::remember(&self.mail(), &kept)?,
+            _ => caches::remember_dovecot(&self.mail(), &kept)?,
+        }
+        self.restart()
+    }
+
+    /// Stops the server, puts the caches back to that, and starts it, martlet without an index.
+    pub(crate) fn restart_as_filled(&mut self) -> Result<(), Failure> {
+        self.stop();
+        let kept = self.home.path().join("filled");
+        match self.kind {
+            Kind::Martlet => caches::put_back(&self.mail(), &kept)?,
+            _ => caches::put_back_dovecot(&self.mail(), &kept)?,
+        }
+        self.restart_with(NO_INDEX)
+    }
+
+    /// Stops the server, removes martlet's text index, and starts it: it begins a new one.
+    pub(crate) fn restart_without_index(&mut self) -> Result<(), Failure> {
+        self.stop();
+        caches::forget_index(&self.mail())?;
+        self.restart()
+    }
+
+    /// What the text index takes on disk.
+    pub(crate) fn index_bytes(&self) -> Result<u64, Failure> {
+        caches::index_bytes(&self.mail())
+    }
+
+    /// A name for `user0` of which every server has a hash like martlet's of the password.
+    pub(crate) fn hashed_user(&self) -> &'static str {
+        match self.kind {
+            Kind::Martlet => "user0",
+            _ => dovecot::HASHED_USER,
+        }
+    }
+
     /// The process whose descendants are the server.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
@@ -151,10 +198,20 @@ impl Server {
     }
 
     fn stop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        if self.kind != Kind::Martlet {
+            dovecot::end_sessions(&mut self.child);
+        }
+        // Once it has ended its number may be another's.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            signal(self.child.id(), Signal::TERM);
+        }
         let _ = self.child.wait();
     }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let _ = pid.map(|pid| rustix::process::kill_process(pid, signal));
 }
 
 fn start(kind: Kind, binary: &Path, home: &Path, settings: &str) -> Result<Started, Failure> {

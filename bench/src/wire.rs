@@ -17,7 +17,7 @@ const BUFFER_BYTES_MIN: usize = 8 * 1024;
 /// One read takes as much as this, once answers are long: a download costs few of them.
 const BUFFER_BYTES: usize = 256 * 1024;
 /// A server that is silent for so long is a failure.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// TCP with or without TLS.
 pub(crate) enum Socket {

@@ -11,7 +11,7 @@ mod search;
 mod table;
 mod writes;
 
-pub(crate) use table::{FILL, all};
+pub(crate) use table::all;
 
 use crate::imap::{Failure, Imap};
 use crate::servers::{PASSWORD, Server};
@@ -86,6 +86,13 @@ pub(crate) struct Workload {
     pub(crate) limit: Option<Limit>,
     /// Does it.
     pub(crate) run: Run,
+}
+
+impl Workload {
+    /// Whether it makes the mailbox of the others, and so always runs.
+    pub(crate) fn fills(&self) -> bool {
+        self.rows.iter().any(|row| row.name == table::FILL)
+    }
 }
 
 /// A wrong answer is a failure.

@@ -102,6 +102,24 @@ impl Line {
         }
     }
 
+    /// What rivals did less of than martlet: rounds, or operations in a round.
+    pub(crate) fn cut_short(&self, kinds: &[Kind]) -> Vec<String> {
+        let amount = |cell: &Cell| (cell.len(), cell.first().map_or(0.0, |first| first.operations));
+        let Some((rounds, operations)) = self.cells.first().map(amount) else { return Vec::new() };
+        let rivals = kinds.iter().zip(&self.cells).skip(1).filter(|(_, cell)| !cell.is_empty());
+        let said = |(kind, cell): (&Kind, &Cell)| {
+            let (did, each) = amount(cell);
+            let amount = match (did < rounds, each < operations) {
+                (false, false) => return None,
+                (true, false) => format!("{did} of {rounds} rounds"),
+                (false, true) => format!("{each} of {operations}"),
+                (true, true) => format!("{did} of {rounds} rounds, {each} of {operations}"),
+            };
+            Some(format!("{}, {} ({amount})", self.row.name, kind.name()))
+        };
+        rivals.filter_map(said).collect()
+    }
+
     fn unit(&self) -> Unit {
         self.cells.iter().flatten().next().map_or(Unit::Times, |measure| measure.unit)
     }
@@ -252,6 +270,18 @@ mod tests {
         far.share = 0.7;
         far.add_limit(1000.0);
         assert_eq!(far.is_met(&KINDS), Some(false));
+    }
+
+    #[test]
+    fn what_was_cut_short_is_said() {
+        let mut line = line(Target::Times(3.0), Unit::PerSecond, [300.0, 100.0, 400.0]);
+        assert!(line.cut_short(&KINDS).is_empty());
+        line.add(0, Measure::of(Unit::PerSecond, 300.0));
+        line.add(1, Measure::of(Unit::PerSecond, 100.0));
+        assert_eq!(line.cut_short(&KINDS), ["row, dovecot-mdbox-optimized (1 of 2 rounds)"]);
+        line.cells[0][0].operations = 4000.0;
+        line.cells[1][0].operations = 500.0;
+        assert_eq!(line.cut_short(&KINDS)[0], "row, dovecot-mdbox (500 of 4000)");
     }
 
     #[test]

@@ -1,10 +1,16 @@
 //! Flags, and catching up with them.
 
 use super::{Outcome, Scale, expect, number_after, open};
-use crate::drive::{Script, drive};
+use std::time::Duration;
+
+use crate::drive::{Script, drive_for};
+use crate::facts::Facts;
 use crate::imap::{Failure, Imap};
 use crate::servers::{PASSWORD, Server};
 use crate::watch::Watch;
+
+/// Of single STOREs, for a server that needs a scan of the directory for each.
+const STORES_FOR: Duration = Duration::from_secs(4);
 
 /// Messages that stay unseen after [`store_all`].
 pub(super) const UNSEEN: usize = 100;
@@ -27,6 +33,19 @@ pub(super) fn store_all(server: &mut Server, scale: Scale) -> Outcome {
     Ok(vec![measure])
 }
 
+/// Of a new message, as a client reads it that sets \Seen by asking.
+pub(super) fn read_unseen(server: &mut Server, scale: Scale) -> Outcome {
+    let (mut imap, bulk) = (open(server)?, scale.bulk);
+    imap.ok(&format!("STORE 1:{bulk} -FLAGS.SILENT (\\Seen)"))?;
+    let watch = Watch::start(server);
+    let answer = imap.ok(&format!("FETCH 1:{bulk} (BODY[])"))?;
+    let measure = watch.stop().millis();
+    let octets = Facts::of(scale.messages).octets.iter().take(bulk).sum();
+    expect("octets", answer.literal_bytes, octets)?;
+    flagged(&mut imap, &format!("1:{bulk} SEEN"), bulk)?;
+    Ok(vec![measure])
+}
+
 pub(super) fn stores(server: &mut Server, count: usize, clients: usize) -> Outcome {
     let each = (count / clients).max(1);
     let mut imap = open(server)?;
@@ -44,10 +63,10 @@ pub(super) fn stores(server: &mut Server, count: usize, clients: usize) -> Outco
     };
     let mut all = (0..clients).map(ready).collect::<Result<Vec<_>, Failure>>()?;
     let watch = Watch::start(server);
-    drive(&mut all)?;
-    let measure = watch.stop().rate(each * clients);
+    let done = drive_for(&mut all, STORES_FOR)?.len();
+    let measure = watch.stop().rate(done);
     imap.ok("NOOP")?;
-    flagged(&mut imap, "FLAGGED", each * clients)?;
+    flagged(&mut imap, "FLAGGED", done)?;
     imap.ok("STORE 1:* -FLAGS.SILENT (\\Flagged)")?;
     Ok(vec![measure])
 }

@@ -12,18 +12,28 @@ use crate::watch::Watch;
 pub(super) const FIELDS: &str =
     "(BODY.PEEK[HEADER.FIELDS (DATE FROM TO CC SUBJECT MESSAGE-ID REFERENCES)])";
 
-/// Two rows: SELECT after a login, and both together.
+/// Two rows: SELECT after a login, and both together. All servers check an argon2 hash.
 pub(super) fn select_cold(server: &mut Server, scale: Scale) -> Outcome {
     server.restart()?;
     let mut imap = Imap::connect(&server.imap)?;
     let watch = Watch::start(server);
-    imap.ok(&format!("LOGIN user0 {PASSWORD}"))?;
+    imap.ok(&format!("LOGIN {} {PASSWORD}", server.hashed_user()))?;
     let login = watch.stop();
     let watch = Watch::start(server);
     let exists = imap.ok("SELECT big")?.exists.unwrap_or(0);
     let select = watch.stop();
     expect("EXISTS", exists, scale.messages as u64)?;
     Ok(vec![select.millis(), login.and(select).millis()])
+}
+
+/// Login and SELECT, where the rivals compare plain passwords.
+pub(super) fn select_cold_plain(server: &mut Server, _: Scale) -> Outcome {
+    server.restart()?;
+    let watch = Watch::start(server);
+    let imap = open(server)?;
+    let measure = watch.stop().millis();
+    drop(imap);
+    Ok(vec![measure])
 }
 
 pub(super) fn select_warm(server: &mut Server, scale: Scale) -> Outcome {
@@ -49,6 +59,16 @@ pub(super) fn fetch(server: &mut Server, scale: Scale, items: &str) -> Outcome {
     }
     // ENVELOPE and BODYSTRUCTURE may have literals or not; all else is the same everywhere.
     Ok(vec![if items.contains("PEEK") { measure.answered(answer.literal_bytes) } else { measure }])
+}
+
+/// Of a mailbox that was filled and never listed: nothing is kept but what was made as mail came in.
+pub(super) fn first_ever(
+    server: &mut Server,
+    scale: Scale,
+    run: impl Fn(&mut Server, Scale) -> Outcome,
+) -> Outcome {
+    server.restart_as_filled()?;
+    run(server, scale)
 }
 
 /// The same of a server that just started.

@@ -1,12 +1,18 @@
 //! SEARCH, SORT, THREAD. Every number found is compared: with what the messages are known to hold,
 //! and with what the other servers found.
 
-use super::{Outcome, Scale, expect, flags, open};
-use crate::facts::{Facts, SENDER, TOPIC};
-use crate::imap::{Answer, Failure};
-use crate::mail::{ABSENT_WORD, FREQUENT_WORD, RARE_WORD};
-use crate::servers::{Kind, Server};
+use std::time::Duration;
+
+use super::{Outcome, Scale, expect, flags, open, writes};
+use crate::facts::{Facts, RETURN_PATH, SENDER, TOPIC};
+use crate::imap::{Answer, Failure, Imap};
+use crate::mail::{ABSENT_WORD, FREQUENT_WORD, RARE_WORD, Sizes, message};
+use crate::servers::{Kind, NO_INDEX, PASSWORD, Server};
 use crate::watch::{Measure, Watch};
+
+/// After a start martlet waits for five seconds; then it looks at all accounts, for longer than
+/// deliveries are measured.
+const INDEX_BEGINS: Duration = Duration::from_secs(6);
 
 /// What to look for.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +20,8 @@ pub(super) enum Key {
     Unseen,
     From,
     Subject,
+    /// A field that no column and no list of messages has.
+    ReturnPath,
     /// The key, `BODY` or `TEXT`, and a word.
     Text(&'static str, Word),
 }
@@ -31,6 +39,7 @@ impl Key {
         match self {
             Self::Unseen => "UNSEEN".to_owned(),
             Self::From => format!("FROM \"{SENDER}\""),
+            Self::ReturnPath => format!("HEADER RETURN-PATH \"{RETURN_PATH}\""),
             Self::Subject => format!("SUBJECT \"{TOPIC}\""),
             Self::Text(key, Word::Rare) => format!("{key} \"{RARE_WORD}\""),
             Self::Text(key, Word::Frequent) => format!("{key} \"{FREQUENT_WORD}\""),
@@ -43,6 +52,7 @@ impl Key {
             Self::Unseen => flags::UNSEEN as u64,
             Self::From => facts.from,
             Self::Subject => facts.subject,
+            Self::ReturnPath => facts.return_path,
             Self::Text(_, Word::Rare) => facts.rare,
             Self::Text(_, Word::Frequent) => facts.frequent,
             Self::Text(_, Word::Absent) => 0,
@@ -69,7 +79,7 @@ pub(super) fn search_unindexed(server: &mut Server, scale: Scale, key: Key) -> O
     if server.kind != Kind::Martlet {
         return search(server, scale, key);
     }
-    server.restart_with("[search]\nindex = false\n")?;
+    server.restart_with(NO_INDEX)?;
     let outcome = search(server, scale, key);
     server.restart()?;
     outcome
@@ -86,26 +96,56 @@ pub(super) fn index(server: &mut Server, scale: Scale) -> Outcome {
     Ok(vec![spent.rate(count)])
 }
 
-pub(super) fn sort(server: &mut Server, scale: Scale, criterion: &str) -> Outcome {
-    ordered(server, scale, &format!("SORT ({criterion}) UTF-8 ALL"), |answer| {
-        hash(answer.numbers())
-    })
+/// LMTP of eight clients in the meantime. Only martlet has an index, which it begins anew.
+pub(super) fn deliveries_while_indexed(server: &mut Server, scale: Scale) -> Outcome {
+    if server.kind == Kind::Martlet {
+        server.restart_without_index()?;
+        std::thread::sleep(INDEX_BEGINS);
+    }
+    let outcome = writes::deliveries(server, scale.writes, 8);
+    if server.kind == Kind::Martlet {
+        // What is left of it to be built is in nobody's way.
+        server.restart_with(NO_INDEX)?;
+    }
+    outcome
 }
 
-pub(super) fn thread(server: &mut Server, scale: Scale) -> Outcome {
-    ordered(server, scale, "THREAD REFERENCES UTF-8 ALL", |answer| {
-        let bytes = answer.listed.iter().filter(|byte| **byte != b' ');
-        hash(bytes.map(|&byte| u64::from(byte)))
-    })
-}
+/// All messages in an order.
+pub(super) const SORT_DATE: &str = "SORT (DATE) UTF-8 ALL";
+/// The same in another one.
+pub(super) const SORT_SUBJECT: &str = "SORT (SUBJECT) UTF-8 ALL";
+/// The same as conversations.
+pub(super) const THREAD: &str = "THREAD REFERENCES UTF-8 ALL";
 
-fn ordered(server: &Server, scale: Scale, command: &str, hash: impl Fn(&Answer) -> u64) -> Outcome {
+/// One of the three.
+pub(super) fn ordered(server: &mut Server, scale: Scale, command: &str) -> Outcome {
     let mut imap = open(server)?;
+    measured(server, &mut imap, command, scale.messages)
+}
+
+/// The same, asked again by a session whose mailbox got one message in the meantime: what was kept of
+/// the answer is not the answer.
+pub(super) fn ordered_after_one_more(server: &mut Server, scale: Scale, command: &str) -> Outcome {
+    let mut imap = open(server)?;
+    imap.ok(command)?;
+    let one = message(scale.messages, Sizes::Small);
+    Imap::login(&server.imap, "user0", PASSWORD)?.append("big", &[one])?;
+    imap.ok("NOOP")?;
+    let count = scale.messages + 1;
+    let outcome = measured(server, &mut imap, command, count)?;
+    imap.ok(&format!("STORE {count} +FLAGS.SILENT (\\Deleted)"))?;
+    expect("EXPUNGE responses", imap.ok("EXPUNGE")?.expunged, 1)?;
+    Ok(outcome)
+}
+
+fn measured(server: &Server, imap: &mut Imap, command: &str, messages: usize) -> Outcome {
     let watch = Watch::start(server);
     let answer = imap.ok(command)?;
     let measure: Measure = watch.stop().millis();
-    each_once(command, &answer, scale.messages)?;
-    Ok(vec![measure.answered(hash(&answer))])
+    each_once(command, &answer, messages)?;
+    // Servers print the spaces between threads differently.
+    let bytes = answer.listed.iter().filter(|byte| command != THREAD || **byte != b' ');
+    Ok(vec![measure.answered(hash(bytes.map(|&byte| u64::from(byte))))])
 }
 
 fn each_once(command: &str, answer: &Answer, messages: usize) -> Result<(), Failure> {

@@ -1,8 +1,14 @@
 //! The workloads in the order they have to run in, with what issue 3 of the project wants of each.
 
 use super::Target::{self, AtMost, Shown, Times};
-use super::reads::{FIELDS, download, fetch, fetch_cold, random_bodies, select_cold, select_warm};
-use super::search::{Key, Word, index, search, search_unindexed, sort, thread};
+use super::reads::{
+    FIELDS, download, fetch, fetch_cold, first_ever, random_bodies, select_cold, select_cold_plain,
+    select_warm,
+};
+use super::search::{
+    Key, SORT_DATE, SORT_SUBJECT, THREAD, Word, deliveries_while_indexed, index, ordered,
+    ordered_after_one_more, search, search_unindexed,
+};
 use super::writes::{appends, deliveries, fill, login, stored};
 use super::{Limit, Outcome, Row, Scale, Who, Workload, device, flags, idle, mixed, moves};
 use crate::limits;
@@ -15,7 +21,7 @@ const WRITERS: [usize; 3] = [1, 8, 64];
 
 /// All of them. The first ones fill the mailbox of the others.
 pub(crate) fn all() -> Vec<Workload> {
-    [writing(), reading(), searching(), changing(), waiting(), storing()]
+    [writing(), asking_first(), reading(), searching(), changing(), waiting(), storing()]
         .into_iter()
         .flatten()
         .collect()
@@ -76,10 +82,13 @@ fn writing() -> Vec<Workload> {
     )];
     for clients in WRITERS {
         let name = format!("APPEND of 25 KB, {}", plural(clients));
-        let run = move |s: &mut Server, n| appends(s, writes(n, clients), clients);
-        let limit = move |n| limits::logs(writes(n, clients), clients);
+        let run = move |s: &mut Server, n| appends(s, writes(n, clients), (clients, clients));
+        let limit = move |n| limits::logs(writes(n, clients), clients, clients);
         all.push(one((name, Times(3.0)), 3, run).within(0.7, limit));
     }
+    let run = |s: &mut Server, n: Scale| appends(s, n.writes, (8, 1));
+    let of_one = one(("APPEND of 25 KB, 8 clients of one account", Times(3.0)), 3, run);
+    all.push(of_one.within(0.7, |n| limits::logs(n.writes, 8, 1)));
     for clients in WRITERS {
         let name = format!("LMTP of 25 KB, {}", plural(clients));
         let run = move |s: &mut Server, n| deliveries(s, writes(n, clients), clients);
@@ -92,6 +101,35 @@ fn writing() -> Vec<Workload> {
 /// The workload that always runs.
 pub(crate) const FILL: &str = "MULTIAPPEND, 20 a command";
 
+/// Right after the fill: nobody has listed the mailbox, and martlet has no index.
+fn asking_first() -> Vec<Workload> {
+    let fetching = |name: &str, items: &'static str| {
+        one((format!("FETCH {name}, first ever"), AHEAD), 3, move |s, n| {
+            first_ever(s, n, |s, n| fetch(s, n, items))
+        })
+    };
+    let searching = |name: &str, key| {
+        one((format!("SEARCH {name}, first ever"), AHEAD), 3, move |s, n| {
+            first_ever(s, n, |s, n| search(s, n, key))
+        })
+    };
+    vec![
+        fetching("envelopes", "(ENVELOPE)"),
+        fetching("body structures", "(BODYSTRUCTURE)"),
+        fetching("seven header fields", FIELDS),
+        searching("FROM", Key::From),
+        searching("HEADER of an uncommon field", Key::ReturnPath),
+        one(("SORT SUBJECT, first ever", AHEAD), 3, |s, n| {
+            first_ever(s, n, |s, n| ordered(s, n, SORT_SUBJECT))
+        }),
+        one(("SEARCH BODY, rare, not yet indexed", Times(4.0)), 3, move |s, n| {
+            search_unindexed(s, n, Key::Text("BODY", Word::Rare))
+        }),
+        // From here on martlet has an index.
+        one(("messages indexed", AHEAD), 1, index).alone(),
+    ]
+}
+
 fn reading() -> Vec<Workload> {
     let first = |name, items: &'static str, target| {
         one((format!("FETCH {name}, first after start"), Times(target)), 3, move |s, n| {
@@ -102,22 +140,17 @@ fn reading() -> Vec<Workload> {
         one((format!("FETCH {name}, again"), Times(target)), 3, move |s, n| fetch(s, n, items))
     };
     let both = |name, items, target| [first(name, items, target), again(name, items, target)];
-    let rare = Key::Text("BODY", Word::Rare);
     let mut all = vec![
-        // Right after the fill: from here on martlet has an index.
-        one(("SEARCH BODY, rare, not yet indexed", Times(4.0)), 3, move |s, n| {
-            search_unindexed(s, n, rare)
-        }),
-        one(("messages indexed", AHEAD), 1, index).alone(),
         several(
             &[
                 ("SELECT, first after start", Times(3.0)),
-                // martlet checks a password's hash here, for 20 ms.
-                ("login and SELECT, first after start", Shown),
+                ("login and SELECT, first after start", AHEAD),
             ],
             3,
             select_cold,
         ),
+        // martlet checks a hash here, the rivals a plain password.
+        one(("the same, passwords of the rivals plain", Shown), 3, select_cold_plain),
         one(("SELECT, warm", Times(3.0)), 5, select_warm),
         one(("FETCH flags of all", Times(4.0)), 5, |s, n| fetch(s, n, "(UID FLAGS)")),
     ];
@@ -128,6 +161,11 @@ fn reading() -> Vec<Workload> {
     let third =
         one(("whole download", Times(4.0)), 3, download).within(1.0 / 3.0, limits::loopback);
     all.push(third);
+    all.push(one(
+        ("FETCH of 10,000 unseen bodies, which sets \\Seen", AHEAD),
+        3,
+        flags::read_unseen,
+    ));
     all.push(one(("STORE +Seen on all, silent", Times(8.0)), 3, flags::store_all));
     all
 }
@@ -136,14 +174,16 @@ fn searching() -> Vec<Workload> {
     let row = |name: &str, key, target| {
         one((format!("SEARCH {name}"), Times(target)), 3, move |s, n| search(s, n, key))
     };
-    let ordered = |name, most, run: fn(&mut Server, Scale) -> Outcome| {
+    let all_of = |name, most, command: &'static str| {
         let cold = move |s: &mut Server, n| {
             s.restart()?;
-            run(s, n)
+            ordered(s, n, command)
         };
+        let one_more = move |s: &mut Server, n| ordered_after_one_more(s, n, command);
         [
             one((format!("{name}, first after start"), AHEAD), 3, cold),
-            one((format!("{name}, again"), AtMost(most)), 3, run),
+            one((format!("{name}, again"), AtMost(most)), 3, move |s, n| ordered(s, n, command)),
+            one((format!("{name}, after one new message"), AHEAD), 3, one_more),
         ]
     };
     let mut all = vec![
@@ -157,9 +197,9 @@ fn searching() -> Vec<Workload> {
         row("TEXT, frequent", Key::Text("TEXT", Word::Frequent), 1.0),
         row("TEXT, absent", Key::Text("TEXT", Word::Absent), 1.0),
     ];
-    all.extend(ordered("SORT DATE", 15.0, |s, n| sort(s, n, "DATE")));
-    all.extend(ordered("SORT SUBJECT", 30.0, |s, n| sort(s, n, "SUBJECT")));
-    all.extend(ordered("THREAD REFERENCES", 20.0, thread));
+    all.extend(all_of("SORT DATE", 15.0, SORT_DATE));
+    all.extend(all_of("SORT SUBJECT", 30.0, SORT_SUBJECT));
+    all.extend(all_of("THREAD REFERENCES", 20.0, THREAD));
     // All kinds of caches are there, and no other account was written to since the fill.
     all.push(one(
         ("bytes stored a message of 2 KB, index and caches too", AtMost(1400.0)),
@@ -220,6 +260,11 @@ fn waiting() -> Vec<Workload> {
 
 fn storing() -> Vec<Workload> {
     vec![
+        one(
+            ("LMTP of 25 KB, 8 clients, index being built", Times(4.0)),
+            3,
+            deliveries_while_indexed,
+        ),
         one(("written to the device for a byte of mail, 20 KB each", AtMost(1.3)), 1, |s, n| {
             device::append_only(s, n)
         }),
