@@ -4,6 +4,9 @@
 //! Disposable, appended to without syncs. An entry is written only when its message is durable, so
 //! that it never outlives a message that was lost and describes another one at the same place.
 
+mod file;
+mod form;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
@@ -16,13 +19,11 @@ use storage::{Extract, Extracts};
 use crate::frame::u32_at;
 use crate::log::{Log, Place};
 
-const HEADER_BYTES: usize = 64;
+use file::{Cache, HEADER_BYTES, Part, Wanted};
+use form::{ENTRY_BYTES, EXTRACT_BYTES_MAX, GROUP_BYTES, Group, decode_entry};
+
 /// Version of the files of extracts.
-const VERSION: u16 = 1;
-/// Offset, stored bytes, length, check.
-const ENTRY_BYTES: usize = 16;
-/// One extract, in bytes. A larger one is not kept.
-const EXTRACT_BYTES_MAX: usize = 1024 * 1024;
+const VERSION: u16 = 2;
 /// Extracts that are this near to each other in the file are read together.
 const NEAR_BYTES: u64 = 16 * 1024;
 /// Bytes of one read.
@@ -31,6 +32,8 @@ const READ_BYTES_MAX: u64 = 1024 * 1024;
 const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
 /// Entries that are looked for on the caller's thread; more are the pool's work.
 const FEW: usize = 64;
+/// Groups that are decoded there, some microseconds each.
+const FEW_GROUPS: usize = 4;
 /// Extracts that wait for their messages to be durable.
 const WAITING_MAX: usize = 4096;
 /// Files kept open, with what is known of them: 12 bytes an entry.
@@ -40,7 +43,7 @@ const OPEN_MAX: usize = 8;
 pub(crate) const DIRECTORIES: [&str; 3] = ["summaries", "structures", "headers"];
 
 /// What a file of extracts begins with, its directory, and the end of its name.
-fn form(what: Extract) -> ([u8; 8], &'static str, &'static str) {
+fn kind(what: Extract) -> ([u8; 8], &'static str, &'static str) {
     match what {
         Extract::Summary => (*b"martsumm", DIRECTORIES[0], "sum"),
         Extract::Structure => (*b"martstru", DIRECTORIES[1], "str"),
@@ -66,82 +69,13 @@ impl OpenExtracts {
     }
 }
 
-/// The file of one segment and where things are in it.
-struct Cache {
-    file: Arc<dyn File>,
-    /// Message offset, entry offset, entry bytes; ascending.
-    entries: Vec<(u32, u32, u32)>,
-    end: u64,
-    used: u64,
-}
-
-/// Entries that were asked for: which of the answers, from where, how many bytes.
-type Places = Vec<(usize, (u64, u64))>;
-
-impl Cache {
-    fn new(file: Arc<dyn File>) -> Self {
-        Self { file, entries: Vec::new(), end: HEADER_BYTES as u64, used: 0 }
-    }
-
-    /// The entries of messages at these offsets, which ascend: mostly each is behind the one before.
-    fn find(&self, wanted: impl Iterator<Item = (usize, u32)>) -> Places {
-        let mut next = 0;
-        let mut found = Places::new();
-        for (nth, offset) in wanted {
-            if self.entries.get(next).is_none_or(|&(message, ..)| message != offset) {
-                let at = self.entries.binary_search_by_key(&offset, |&(message, ..)| message);
-                let Ok(at) = at else { continue };
-                next = at;
-            }
-            let (_, entry, bytes) = self.entries[next];
-            found.push((nth, (u64::from(entry), u64::from(bytes))));
-            next += 1;
-        }
-        found
-    }
-
-    fn note(&mut self, offset: u32, bytes: usize) {
-        let entry = (offset, self.end as u32, bytes as u32);
-        self.end += bytes as u64;
-        match self.entries.last() {
-            // Extracts come in the order of the log, mostly.
-            Some(&(last, ..)) if last >= offset => {
-                match self.entries.binary_search_by_key(&offset, |&(message, ..)| message) {
-                    Ok(at) => self.entries[at] = entry,
-                    Err(at) => self.entries.insert(at, entry),
-                }
-            }
-            _ => self.entries.push(entry),
-        }
-    }
-}
-
-fn encode_entry(at: Position, extract: &[u8], out: &mut Vec<u8>) {
-    let from = out.len();
-    out.extend_from_slice(&at.offset.to_le_bytes());
-    out.extend_from_slice(&at.stored_bytes.to_le_bytes());
-    out.extend_from_slice(&(extract.len() as u32).to_le_bytes());
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&out[from..]), extract);
-    out.extend_from_slice(&crc.to_le_bytes());
-    out.extend_from_slice(extract);
-}
-
-/// The entry that `bytes` begin with: offset, stored bytes, where the extract ends.
-fn decode_entry(bytes: &[u8]) -> Option<(u32, u32, usize)> {
-    let length = u32_at(bytes, 8)? as usize;
-    let end = ENTRY_BYTES + length;
-    let extract = bytes.get(ENTRY_BYTES..end).filter(|_| length <= EXTRACT_BYTES_MAX)?;
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..12]), extract);
-    (u32_at(bytes, 12)? == crc).then_some((u32_at(bytes, 0)?, u32_at(bytes, 4)?, end))
-}
-
 impl Log {
     fn lock_extracts(&self) -> MutexGuard<'_, OpenExtracts> {
         self.extracts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn extracts_path(&self, what: Extract, segment: u32) -> String {
-        let (_, dir, end) = form(what);
+        let (_, dir, end) = kind(what);
         format!("{}/cache/{dir}/{segment:08}.{end}", self.dir)
     }
 
@@ -190,6 +124,9 @@ impl Log {
                 files.push((cache.file.clone(), cache.find(offsets)));
             }
         }
+        if files.iter().map(|(_, wanted)| groups(wanted)).sum::<usize>() > FEW_GROUPS {
+            return None;
+        }
         let mut extracts = Extracts::none(cut(&mut files, wanted.len()));
         for (file, places) in &files {
             let mut read = |buffer: &mut [u8], from: u64| file.read_cached(buffer, from);
@@ -218,7 +155,7 @@ impl Log {
         }
         for group in ready.chunk_by(|(a, _), (b, _)| a.segment == b.segment) {
             let segment = group[0].0.segment;
-            let written = self.with_cache(what, segment, true, |cache| append(cache, group));
+            let written = self.with_cache(what, segment, true, |cache| cache.append(group));
             if let Err(error) = written {
                 tracing::warn!(account = %self.id, segment, %error, "cannot keep extracts");
                 self.lock_extracts().open.remove(&(what, segment));
@@ -282,7 +219,7 @@ impl Log {
 
     fn header(&self, what: Extract, segment: u32) -> io::Result<Vec<u8>> {
         let mut header = Vec::with_capacity(HEADER_BYTES);
-        header.extend_from_slice(&form(what).0);
+        header.extend_from_slice(&kind(what).0);
         header.extend_from_slice(&VERSION.to_le_bytes());
         header.extend_from_slice(&[0; 2]);
         header.extend_from_slice(&segment.to_le_bytes());
@@ -299,7 +236,7 @@ impl Log {
         let disk = &self.shared.disk;
         match disk.open(&path, Open::Write) {
             Ok(file) => {
-                if let Some(cache) = load(file, &self.header(what, segment)?)? {
+                if let Some(cache) = Cache::load(file, &self.header(what, segment)?)? {
                     return Ok(cache);
                 }
                 disk.remove(&path)?;
@@ -311,7 +248,7 @@ impl Log {
             return Err(io::ErrorKind::NotFound.into());
         }
         disk.make_dir(&self.path("cache"))?;
-        disk.make_dir(&self.path(&format!("cache/{}", form(what).1)))?;
+        disk.make_dir(&self.path(&format!("cache/{}", kind(what).1)))?;
         let file = disk.open(&path, Open::New)?;
         file.write_at(&self.header(what, segment)?, 0)?;
         Ok(Cache::new(file))
@@ -326,12 +263,12 @@ fn by_segment(wanted: &[Position]) -> Vec<(Position, usize)> {
 }
 
 /// How many answers fit into one; leaves out the others.
-fn cut(files: &mut [(Arc<dyn File>, Places)], wanted: usize) -> usize {
-    let places = || files.iter().flat_map(|(_, places)| places);
+fn cut(files: &mut [(Arc<dyn File>, Vec<Wanted>)], wanted: usize) -> usize {
+    let all = || files.iter().flat_map(|(_, places)| places);
     let mut answered = wanted;
-    if places().map(|&(_, (_, bytes))| bytes).sum::<u64>() > ANSWER_BYTES_MAX {
+    if all().map(Wanted::bytes).sum::<u64>() > ANSWER_BYTES_MAX {
         let mut sizes = vec![0; wanted];
-        places().for_each(|&(nth, (_, bytes))| sizes[nth] = bytes);
+        all().for_each(|place| sizes[place.nth] = place.bytes());
         let mut sum = 0;
         let over = sizes.iter().position(|bytes| {
             sum += bytes;
@@ -340,103 +277,149 @@ fn cut(files: &mut [(Arc<dyn File>, Places)], wanted: usize) -> usize {
         answered = over.map_or(wanted, |nth| nth.max(1));
     }
     for (_, places) in files {
-        places.retain(|&(nth, _)| nth < answered);
-        places.sort_unstable_by_key(|&(_, place)| place);
+        places.retain(|place| place.nth < answered);
+        places.sort_unstable();
     }
     answered
 }
 
-/// Reads a cache's file up to the first entry that is not whole; what is behind is written over.
-fn load(file: Arc<dyn File>, header: &[u8]) -> io::Result<Option<Cache>> {
-    let length = file.len()?;
-    let mut cache = Cache::new(file);
-    let mut bytes = vec![0; HEADER_BYTES];
-    let count = cache.file.read_at(&mut bytes, 0)?;
-    if count < HEADER_BYTES || bytes != header {
-        return Ok(None);
-    }
-    // One entry fits at least.
-    let mut piece = READ_BYTES_MAX + (ENTRY_BYTES + EXTRACT_BYTES_MAX) as u64;
-    piece = piece.min(length.saturating_sub(cache.end));
-    bytes.resize(usize::try_from(piece).unwrap_or(0), 0);
-    loop {
-        let (begin, end) = (cache.end, cache.entries.len());
-        let count = cache.file.read_at(&mut bytes, begin)?;
-        let mut rest = &bytes[..count];
-        while let Some((offset, _, end)) = decode_entry(rest) {
-            cache.note(offset, end);
-            rest = &rest[end..];
-        }
-        if cache.entries.len() == end || cache.end >= length {
-            cache.entries.shrink_to_fit();
-            return Ok(Some(cache));
-        }
-    }
-}
-
-fn append(cache: &mut Cache, group: &[(Position, Bytes)]) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    for (at, extract) in group {
-        encode_entry(*at, extract, &mut bytes);
-    }
-    if cache.end + bytes.len() as u64 > u64::from(u32::MAX) {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    cache.file.write_at(&bytes, cache.end)?;
-    group.iter().for_each(|(at, extract)| cache.note(at.offset, ENTRY_BYTES + extract.len()));
-    Ok(())
+/// How many groups have to be decoded for what is wanted.
+fn groups(wanted: &[Wanted]) -> usize {
+    let parts = wanted.chunk_by(|a, b| a.part == b.part);
+    parts.filter(|wanted| wanted[0].part.entries > 0).count()
 }
 
 /// [`File::read_at`] or [`File::read_cached`].
 type Read<'a> = dyn FnMut(&mut [u8], u64) -> io::Result<Option<usize>> + 'a;
 
-/// Reads entries that are sorted by place, near ones together. `None` if `read` would wait.
+/// Reads what is wanted, which is sorted by place, near parts together. `None` if `read` would wait.
 fn read_places(
     read: &mut Read<'_>,
-    places: &[(usize, (u64, u64))],
-    wanted: &[Position],
+    places: &[Wanted],
+    at: &[Position],
     extracts: &mut Extracts,
 ) -> io::Result<Option<()>> {
+    let end = |part: &Part| part.from + u64::from(part.bytes);
     let mut rest = places;
-    while let Some(&(_, (from, bytes))) = rest.first() {
-        let (mut to, mut count) = (from + bytes, 1);
-        while let Some(&(_, (next, bytes))) = rest.get(count) {
-            if next > to + NEAR_BYTES || next + bytes > from + READ_BYTES_MAX {
+    while let Some(first) = rest.first() {
+        let (from, mut to, mut count) = (first.part.from, end(&first.part), 1);
+        while let Some(next) = rest.get(count) {
+            if next.part.from > to + NEAR_BYTES || end(&next.part) > from + READ_BYTES_MAX {
                 break;
             }
-            to = to.max(next + bytes);
+            to = to.max(end(&next.part));
             count += 1;
         }
         let mut buffer = vec![0; (to - from) as usize];
         let Some(length) = read(&mut buffer, from)? else { return Ok(None) };
         buffer.truncate(length);
-        let buffer = Bytes::from(buffer);
-        let nth_buffer = extracts.add_buffer(buffer.clone());
-        for &(nth, (at, _)) in &rest[..count] {
-            let begin = (at - from) as usize;
-            let entry = buffer.get(begin..).and_then(decode_entry);
-            if let Some((offset, stored_bytes, end)) = entry
-                && (offset, stored_bytes) == (wanted[nth].offset, wanted[nth].stored_bytes)
-            {
-                extracts.set(nth, nth_buffer, begin + ENTRY_BYTES..begin + end);
-            }
-        }
-        rest = &rest[count..];
+        let (some, others) = rest.split_at(count);
+        decode(some, (from, buffer.into()), at, extracts);
+        rest = others;
     }
     Ok(Some(()))
+}
+
+/// Finds what is wanted in a piece of the file that begins at `from`.
+fn decode(some: &[Wanted], (from, read): (u64, Bytes), at: &[Position], extracts: &mut Extracts) {
+    let mut plain = None;
+    // What the groups have of it.
+    let (mut unpacked, mut found) = (Vec::new(), Vec::with_capacity(some.len()));
+    unpacked.reserve(some.iter().map(Wanted::bytes).sum::<u64>() as usize + 2 * GROUP_BYTES);
+    for same in some.chunk_by(|a, b| a.part == b.part) {
+        let part = &same[0].part;
+        let begin = (part.from - from) as usize;
+        let Some(bytes) = read.get(begin..) else { continue };
+        if part.entries > 0 {
+            let _ = decode_group(bytes, same, at, (&mut unpacked, &mut found));
+            continue;
+        }
+        let Some(((offset, stored_bytes, _), end)) = decode_entry(bytes) else { continue };
+        for nth in same.iter().map(|wanted| wanted.nth) {
+            if (offset, stored_bytes) == (at[nth].offset, at[nth].stored_bytes) {
+                let buffer = *plain.get_or_insert_with(|| extracts.add_buffer(read.clone()));
+                extracts.set(nth, buffer, begin + ENTRY_BYTES..begin + end);
+            }
+        }
+    }
+    if !found.is_empty() {
+        let buffer = extracts.add_buffer(unpacked.into());
+        for (nth, range) in found {
+            extracts.set(nth, buffer, range);
+        }
+    }
+}
+
+type Ranges = Vec<(usize, std::ops::Range<usize>)>;
+
+/// Appends what is wanted of a group, and tells where it is. `None`: the group is damaged.
+fn decode_group(
+    bytes: &[u8],
+    wanted: &[Wanted],
+    at: &[Position],
+    (unpacked, found): (&mut Vec<u8>, &mut Ranges),
+) -> Option<()> {
+    let group = Group::decode(bytes)?;
+    let mut table = group.table(bytes)?.zip(0u32..);
+    let (begin, before) = (unpacked.len(), found.len());
+    group.unpack(bytes, unpacked)?;
+    let mut entry = table.next();
+    for wanted in wanted {
+        while let Some((_, nth)) = &entry
+            && *nth < wanted.within
+        {
+            entry = table.next();
+        }
+        let Some(((offset, stored_bytes, range), nth)) = &entry else { break };
+        let place = at[wanted.nth];
+        let fits = *nth == wanted.within && range.end <= group.raw_bytes();
+        if fits && (*offset, *stored_bytes) == (place.offset, place.stored_bytes) {
+            found.push((wanted.nth, begin + range.start..begin + range.end));
+        }
+    }
+    shrink(unpacked, begin, &mut found[before..]);
+    Some(())
+}
+
+/// Leaves out what nobody wants of what was unpacked from `begin` on, if that is the larger part: an
+/// answer may have an entry from each of many groups.
+fn shrink(unpacked: &mut Vec<u8>, begin: usize, found: &mut [(usize, std::ops::Range<usize>)]) {
+    let wanted: usize = found.iter().map(|(_, range)| range.len()).sum();
+    if wanted * 2 >= unpacked.len() - begin {
+        return;
+    }
+    let mut kept = Vec::with_capacity(wanted);
+    for (_, range) in found {
+        let at = begin + kept.len();
+        kept.extend_from_slice(&unpacked[range.clone()]);
+        *range = at..begin + kept.len();
+    }
+    unpacked.truncate(begin);
+    unpacked.extend_from_slice(&kept);
 }
 
 /// What a check of a file of extracts finds: entries that are whole, and bytes behind the last one.
 pub(crate) fn check(bytes: &[u8]) -> Option<(usize, usize)> {
     let header = bytes.get(..HEADER_BYTES)?;
     let whole = u32_at(header, 60)? == crc32c::crc32c(&header[..60]);
-    if !whole || !Extract::ALL.iter().any(|&what| header[..8] == form(what).0) {
+    if !whole || !Extract::ALL.iter().any(|&what| header[..8] == kind(what).0) {
         return None;
     }
     let (mut at, mut entries) = (HEADER_BYTES, 0);
-    while let Some((_, _, end)) = bytes.get(at..).and_then(decode_entry) {
+    while let Some((count, end)) = bytes.get(at..).and_then(check_part) {
         at += end;
-        entries += 1;
+        entries += count;
     }
     Some((entries, bytes.len() - at))
+}
+
+/// Entries and bytes of the part that `bytes` begin with.
+fn check_part(bytes: &[u8]) -> Option<(usize, usize)> {
+    if !Group::begins(bytes) {
+        return decode_entry(bytes).map(|(_, end)| (1, end));
+    }
+    let group = Group::decode(bytes)?;
+    group.table(bytes)?;
+    group.unpack(bytes, &mut Vec::new())?;
+    Some((group.entries, group.bytes()))
 }
