@@ -6,14 +6,17 @@
 //! hash costs as much as all of the rest, and would find nothing but what happened on purpose: it is
 //! for the doctor.
 
+mod beside;
+
 use std::io::{self, Cursor};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use storage::Error;
 use zstd::bulk::{Compressor, Decompressor};
-use zstd::zstd_safe::{CParameter, DParameter, FrameFormat};
+use zstd::zstd_safe::{CParameter, FrameFormat};
 
+use self::beside::Beside;
 use crate::frame::{
     self, Encoding, HEADER_BYTES, Header, Kind, MESSAGE_HEAD_BYTES, MESSAGE_HEAD_BYTES_1, Seed,
 };
@@ -33,20 +36,18 @@ const CONTEXTS_MAX: usize = 8;
 /// Compression with its working memory, which is costly to set up.
 pub(crate) struct Codec {
     level: i32,
-    plain: Contexts,
-    small: Contexts,
+    /// Compressors of [`Encoding::Zstd`], and of [`Encoding::Zstd1`].
+    compressors: [Contexts<Compressor<'static>>; 2],
+    /// Decompressors of [`Encoding::Zstd`].
+    decompressors: Contexts<Decompressor<'static>>,
 }
 
-/// Contexts of one encoding that wait for the next call.
-#[derive(Default)]
-struct Contexts {
-    compressors: Mutex<Vec<Compressor<'static>>>,
-    decompressors: Mutex<Vec<Decompressor<'static>>>,
-}
+/// Contexts that wait for the next call.
+type Contexts<T> = Mutex<Vec<T>>;
 
 impl Codec {
     pub(crate) fn new(level: i32) -> Self {
-        Self { level, plain: Contexts::default(), small: Contexts::default() }
+        Self { level, compressors: Default::default(), decompressors: Contexts::default() }
     }
 
     /// Appends `bytes` to `out`, compressed without the dictionary if that makes them smaller.
@@ -59,7 +60,7 @@ impl Codec {
         if bytes.len() >= COMPRESS_BYTES_MIN {
             // One byte less than raw, or it is not worth it: zstd stops where the room ends.
             out.resize(at + bytes.len() - 1, 0);
-            let pool = &self.contexts(encoding).compressors;
+            let pool = &self.compressors[usize::from(encoding == Encoding::Zstd1)];
             let taken = take(pool).map_or_else(|| compressor(encoding, self.level), Ok);
             if let Ok(mut context) = taken {
                 let written = context.compress_to_buffer(bytes, &mut out[at..]);
@@ -73,10 +74,6 @@ impl Codec {
         }
         out.extend_from_slice(bytes);
         Encoding::Raw
-    }
-
-    fn contexts(&self, encoding: Encoding) -> &Contexts {
-        if encoding == Encoding::Zstd1 { &self.small } else { &self.plain }
     }
 
     /// The `octets` bytes that `stored` encodes; `None` if it does not.
@@ -204,7 +201,7 @@ pub(crate) fn damaged(offset: u32, why: &str) -> Error {
 pub(crate) struct Decoder<'a> {
     codec: &'a Codec,
     plain: Option<Decompressor<'static>>,
-    small: Option<Decompressor<'static>>,
+    small: Option<Beside>,
 }
 
 impl Decoder<'_> {
@@ -233,42 +230,49 @@ impl Decoder<'_> {
         octets: usize,
         out: &mut Vec<u8>,
     ) -> Option<()> {
-        let at = out.len();
-        if encoding == Encoding::Raw {
-            out.extend_from_slice(stored);
-            return (stored.len() == octets).then_some(()).or_else(|| {
-                out.truncate(at);
-                None
-            });
+        match encoding {
+            Encoding::Raw => (stored.len() == octets).then(|| out.extend_from_slice(stored)),
+            Encoding::Zstd1 => {
+                self.small.get_or_insert_with(Beside::take).append(stored, octets, out)
+            }
+            Encoding::Zstd => {
+                let context = match &mut self.plain {
+                    Some(context) => context,
+                    none => none.insert(
+                        take(&self.codec.decompressors).map_or_else(Decompressor::new, Ok).ok()?,
+                    ),
+                };
+                append_with(octets, out, |target| context.decompress_to_buffer(stored, target).ok())
+            }
         }
-        out.reserve(octets);
-        let mut target = Cursor::new(&mut *out);
-        target.set_position(at as u64);
-        let written = self.context(encoding)?.decompress_to_buffer(stored, &mut target);
-        if written.ok() == Some(octets) {
-            return Some(());
-        }
-        out.truncate(at);
-        None
     }
+}
 
-    fn context(&mut self, encoding: Encoding) -> Option<&mut Decompressor<'static>> {
-        let pool = &self.codec.contexts(encoding).decompressors;
-        let slot = if encoding == Encoding::Zstd1 { &mut self.small } else { &mut self.plain };
-        if slot.is_none() {
-            *slot = take(pool).map_or_else(|| decompressor(encoding), Ok).ok();
-        }
-        slot.as_mut()
+/// Appends exactly `octets` bytes, or nothing.
+fn append_with(
+    octets: usize,
+    out: &mut Vec<u8>,
+    decode: impl FnOnce(&mut Cursor<&mut Vec<u8>>) -> Option<usize>,
+) -> Option<()> {
+    let at = out.len();
+    out.reserve(octets);
+    let mut target = Cursor::new(&mut *out);
+    target.set_position(at as u64);
+    let written = decode(&mut target);
+    if written == Some(octets) {
+        return Some(());
     }
+    out.truncate(at);
+    None
 }
 
 impl Drop for Decoder<'_> {
     fn drop(&mut self) {
         if let Some(context) = self.plain.take() {
-            give(&self.codec.plain.decompressors, context);
+            give(&self.codec.decompressors, context);
         }
         if let Some(context) = self.small.take() {
-            give(&self.codec.small.decompressors, context);
+            context.give();
         }
     }
 }
@@ -281,15 +285,6 @@ fn compressor(encoding: Encoding, level: i32) -> io::Result<Compressor<'static>>
     // The frame's encoding says which dictionary it is.
     context.set_parameter(CParameter::DictIdFlag(false))?;
     context.set_parameter(CParameter::Format(FrameFormat::Magicless))?;
-    Ok(context)
-}
-
-fn decompressor(encoding: Encoding) -> io::Result<Decompressor<'static>> {
-    if encoding != Encoding::Zstd1 {
-        return Decompressor::new();
-    }
-    let mut context = Decompressor::with_dictionary(DICTIONARY)?;
-    context.set_parameter(DParameter::Format(FrameFormat::Magicless))?;
     Ok(context)
 }
 
