@@ -7,7 +7,7 @@ use bytes::Bytes;
 use mailbox::Position;
 use storage::{
     Batch, CacheFile, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pages,
-    Pending, Snapshot, Storage, Task,
+    Pending, Run, Snapshot, Storage, Task, Wrapping,
 };
 
 use crate::Files;
@@ -91,6 +91,18 @@ impl Storage for Files {
             match self.shared.log(account).await {
                 Ok(log) => log.messages(at).await,
                 Err(error) => at.iter().map(|_| Err(error.clone())).collect(),
+            }
+        })
+    }
+
+    fn wrapped(&self, account: AccountId, wrapping: Wrapping) -> Task<'_, Vec<Run>> {
+        Box::pin(async move {
+            match self.shared.log(account).await {
+                Ok(log) => log.wrapped(wrapping).await,
+                Err(error) => {
+                    let count = wrapping.positions().len();
+                    wrapping.join((0..count).map(|_| Err(error.clone())))
+                }
             }
         })
     }

@@ -56,7 +56,7 @@ impl Log {
         self.shared.pool.run(move || log.read_message(at)).await
     }
 
-    fn read_message(&self, at: Position) -> Result<Bytes, Error> {
+    pub(crate) fn read_message(&self, at: Position) -> Result<Bytes, Error> {
         let handle = self.handle(at.segment)?;
         let mut buffer = vec![0; at.stored_bytes as usize];
         let read = handle.file.read_at(&mut buffer, handle.physical(at.offset)?);

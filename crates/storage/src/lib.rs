@@ -10,9 +10,11 @@ pub mod disk;
 mod extract;
 pub mod memory;
 pub mod sim;
+mod wrapping;
 
 pub use extract::{Extract, Extracts};
 pub use memory::Memory;
+pub use wrapping::{Run, Wrapping};
 
 use std::future::Future;
 use std::ops::Range;
@@ -195,6 +197,14 @@ pub trait Storage: Send + Sync {
                 messages.push(self.message(account, at).await);
             }
             messages
+        })
+    }
+    /// The same with text around each message, joined as it is to be sent. A run that has an error
+    /// says nothing of its other messages.
+    fn wrapped(&self, account: AccountId, wrapping: Wrapping) -> Task<'_, Vec<Run>> {
+        Box::pin(async move {
+            let messages = self.messages(account, wrapping.positions()).await;
+            wrapping.join(messages)
         })
     }
     /// A message as a stream in bounded memory. The hash is checked at the end of a full read: a

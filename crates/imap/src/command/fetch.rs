@@ -16,15 +16,15 @@ mod section;
 mod source;
 mod whole;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::vec;
 
+use account::Live;
 use base::flag::SystemFlag;
-use base::{Flags, ModSeq, SeqNum, SystemFlags, Uid, UidSet};
+use base::{Flags, MailboxId, ModSeq, SeqNum, SystemFlags, Uid, UidSet};
 use bytes::Bytes;
 use futures_util::future::join;
-use mailbox::{FlagOp, Position, Row};
+use mailbox::{Position, Row};
 use message::Summary;
 use wire::command::Fetch;
 use wire::response::{Code, Condition, Untagged};
@@ -40,8 +40,11 @@ use crate::sync;
 
 /// Messages that are looked up together when their bytes are needed.
 const GROUP_MESSAGES: usize = 512;
-/// Octets of messages after which a group ends; two groups are held at once, one that is answered and
-/// one that is read. Enough for storage to read on several threads, and for few waits for them.
+/// Octets of messages after which the first group ends; each later one has twice as many, as long as
+/// the client takes what it asked for.
+const GROUP_OCTETS_FIRST: u64 = 128 * 1024;
+/// The most of that; two groups are held at once, one that is answered and one that is read. Enough
+/// for storage to read on several threads, and for few waits for them.
 const GROUP_OCTETS: u64 = 512 * 1024;
 /// Octets of a message that is held; a larger one streams.
 const GROUP_BYTES: u64 = 256 * 1024;
@@ -71,26 +74,45 @@ pub async fn run(cx: &mut Selected<'_>, args: Fetch) -> Result<Done, No> {
         quick.run(cx, &plan, &targets, &mut trouble).await?;
         return trouble.end();
     }
-    let whole = WholeMessages::new(&plan, cx.mailbox.read_only);
-    let mut targets = Targets::new(targets);
-    let mut group = next_group(cx, &mut targets);
-    let mut bodies = read_bodies(cx, &plan, &group).await;
-    while !group.is_empty() {
-        cx.shared.go_on()?;
-        let next = next_group(cx, &mut targets);
-        // Read while this group is on its way to the client.
-        let ahead = read_bodies(cx, &plan, &next);
-        let answered = async {
-            match &whole {
-                Some(whole) => whole.answer(cx, &plan, (group, bodies), &mut trouble).await,
-                None => answer(cx, &plan, (group, bodies), &mut trouble).await,
-            }
-        };
-        let (next_bodies, answered) = join(ahead, answered).await;
-        answered?;
-        (group, bodies) = (next, next_bodies);
+    let targets = Targets::new(targets);
+    match WholeMessages::new(&plan, cx.mailbox.read_only) {
+        Some(whole) => whole.run(cx, &plan, targets, &mut trouble).await?,
+        None => run_by_message(cx, &plan, targets, &mut trouble).await?,
     }
     trouble.end()
+}
+
+/// Answers item by item.
+async fn run_by_message(
+    cx: &mut Selected<'_>,
+    plan: &Plan<'_>,
+    mut targets: Targets,
+    trouble: &mut Trouble,
+) -> Result<(), No> {
+    let marks = (plan.sets_seen && !cx.mailbox.read_only).then_some(cx.mailbox.id);
+    let live = cx.live;
+    let first = targets.group(cx);
+    let mut gathered = gather(live, plan, first, marks).await;
+    while !gathered.is_empty() {
+        cx.shared.go_on()?;
+        // Read, and marked as seen, while this group is on its way to the client.
+        let ahead = gather(live, plan, targets.group(cx), marks);
+        let (next, answered) = join(ahead, answer(cx, plan, gathered, trouble)).await;
+        answered?;
+        gathered = next;
+    }
+    Ok(())
+}
+
+/// Answers messages that were not read with others.
+async fn answer_apart(
+    cx: &mut Selected<'_>,
+    plan: &Plan<'_>,
+    targets: &[Target],
+    trouble: &mut Trouble,
+) -> Result<(), No> {
+    let gathered = gather(cx.live, plan, targets.to_vec(), None).await;
+    answer(cx, plan, gathered, trouble).await
 }
 
 fn check(cx: &Selected<'_>, args: &Fetch) -> Result<(), No> {
@@ -184,45 +206,140 @@ struct Targets {
     /// Where the next look-up begins.
     next: Option<Uid>,
     found: vec::IntoIter<Target>,
+    /// Octets after which the next group ends.
+    octets_max: u64,
 }
 
 impl Targets {
     fn new(uids: UidSet) -> Self {
-        Self { next: uids.first(), uids, found: Vec::new().into_iter() }
+        let (next, octets_max) = (uids.first(), GROUP_OCTETS_FIRST);
+        Self { next, uids, found: Vec::new().into_iter(), octets_max }
     }
 
-    fn next(&mut self, cx: &Selected<'_>) -> Option<Target> {
-        loop {
-            if let Some(target) = self.found.next() {
-                return Some(target);
-            }
+    fn peek(&mut self, cx: &Selected<'_>) -> Option<&Target> {
+        while self.found.as_slice().is_empty() {
             self.next?;
             self.found = quick::rows(cx, &self.uids, &mut self.next).into_iter();
         }
+        self.found.as_slice().first()
+    }
+
+    /// The next messages, as many as may be held at once, or one that may not. Empty at the end.
+    fn group(&mut self, cx: &Selected<'_>) -> Vec<Target> {
+        let mut group = Vec::new();
+        let mut octets = 0;
+        while group.len() < GROUP_MESSAGES && octets < self.octets_max {
+            let Some((_, row)) = self.peek(cx) else { break };
+            if !is_held(row) && !group.is_empty() {
+                break;
+            }
+            // The last of its group if it is not held.
+            octets += if is_held(row) { row.size.into() } else { u64::MAX };
+            group.extend(self.found.next());
+        }
+        self.octets_max = (self.octets_max * 2).min(GROUP_OCTETS);
+        group
     }
 }
 
-/// The next messages, as many as may be held at once. Empty at the end.
-fn next_group(cx: &Selected<'_>, targets: &mut Targets) -> Vec<Target> {
-    let mut group = Vec::new();
-    let mut octets = 0;
-    while group.len() < GROUP_MESSAGES && octets < GROUP_OCTETS {
-        let Some((seq, row)) = targets.next(cx) else { break };
-        group.push((seq, row));
-        octets += u64::from(row.size);
+/// Whether a message's bytes are held together with others'.
+fn is_held(row: &Row) -> bool {
+    u64::from(row.size) <= GROUP_BYTES
+}
+
+/// A group that was read.
+struct Gathered {
+    found: Vec<Result<Message, Missing>>,
+    /// `\Seen` was set, or should have been.
+    marked: Option<Result<store::Committed, No>>,
+}
+
+/// A message that cannot be answered.
+enum Missing {
+    Unreadable(Uid, storage::Error),
+    UnknownEncoding,
+}
+
+impl Gathered {
+    fn is_empty(&self) -> bool {
+        self.found.is_empty()
     }
-    group
+}
+
+/// Reads what the plan needs, and sets `\Seen` in the mailbox `marks` where it is missing, in one
+/// commit. A session may do something else meanwhile.
+async fn gather(
+    live: &Arc<Live>,
+    plan: &Plan<'_>,
+    group: Vec<Target>,
+    marks: Option<MailboxId>,
+) -> Gathered {
+    let is_held = |row: &Row| plan.needs_bytes && is_held(row);
+    let held = group.iter().filter(|(_, row)| is_held(row));
+    let positions: Vec<Position> = held.map(|(_, row)| row.position).collect();
+    let bodies = match positions.is_empty() {
+        true => Vec::new(),
+        false => live.storage().messages(live.id(), positions).await,
+    };
+    let rows: Vec<Row> = group.iter().map(|&(_, row)| row).collect();
+    let summaries = match plan.needs_summary {
+        true => live.summaries(&rows).await,
+        false => Vec::new(),
+    };
+    let (mut bodies, mut summaries) = (bodies.into_iter(), summaries.into_iter());
+    let each = |(seq, row): Target| {
+        let summary = if plan.needs_summary { summaries.next() } else { None }.transpose();
+        let bytes = if is_held(&row) { bodies.next() } else { None }.transpose();
+        let unreadable = |error| Missing::Unreadable(row.uid, error);
+        let (summary, bytes) = (summary.map_err(unreadable)?, bytes.map_err(unreadable)?);
+        match summary.as_ref().is_some_and(|summary| plan.unknown_encoding(summary)) {
+            true => Err(Missing::UnknownEncoding),
+            false => Ok(Message { seq, row, summary, bytes, newly_seen: false }),
+        }
+    };
+    let found: Vec<_> = group.into_iter().map(each).collect();
+    let marked = match marks {
+        Some(mailbox) => mark(live, mailbox, &found).await,
+        None => None,
+    };
+    Gathered { found, marked }
+}
+
+async fn mark(
+    live: &Live,
+    mailbox: MailboxId,
+    found: &[Result<Message, Missing>],
+) -> Option<Result<store::Committed, No>> {
+    let unseen = found.iter().flatten().filter(|m| !m.row.system.contains(SystemFlag::Seen));
+    let uids: UidSet = unseen.map(|message| message.row.uid).collect();
+    let system = SystemFlags::EMPTY.with(SystemFlag::Seen);
+    let flags = Flags { system, keywords: Vec::new() };
+    match uids.is_empty() {
+        true => None,
+        false => Some(store::add_apart(live, mailbox, &uids, flags).await),
+    }
 }
 
 async fn answer(
     cx: &mut Selected<'_>,
     plan: &Plan<'_>,
-    (group, bodies): (Vec<Target>, Bodies),
+    gathered: Gathered,
     trouble: &mut Trouble,
 ) -> Result<(), No> {
-    let mut messages = gather(cx, plan, (group, bodies), trouble).await;
-    if plan.sets_seen && !cx.mailbox.read_only {
-        set_seen(cx, &mut messages).await?;
+    let mut messages = Vec::with_capacity(gathered.found.len());
+    for found in gathered.found {
+        match found {
+            Ok(message) => messages.push(message),
+            Err(Missing::UnknownEncoding) => trouble.unknown_cte = true,
+            Err(Missing::Unreadable(uid, error)) => {
+                let account = cx.live.id();
+                tracing::error!(%account, %uid, %error, "message cannot be read");
+                trouble.unreadable(cx, uid);
+            }
+        }
+    }
+    if let Some(marked) = gathered.marked {
+        tell_marked(cx, &mut messages, marked)?;
     }
     for message in &messages {
         items::write(cx, plan, message, trouble).await?;
@@ -231,79 +348,16 @@ async fn answer(
     Ok(())
 }
 
-/// The bytes of a group's messages, those that are in memory, in their order.
-type Bodies = Vec<Result<Bytes, storage::Error>>;
-
-fn is_in_memory(plan: &Plan<'_>, row: &Row) -> bool {
-    plan.needs_bytes && u64::from(row.size) <= GROUP_BYTES
-}
-
-/// Reads what is in memory for a group.
-fn read_bodies(
-    cx: &Selected<'_>,
-    plan: &Plan<'_>,
-    group: &[Target],
-) -> impl Future<Output = Bodies> + use<> {
-    let (storage, account) = (cx.shared.accounts.storage().clone(), cx.live.id());
-    let rows = group.iter().map(|(_, row)| row).filter(|row| is_in_memory(plan, row));
-    let positions: Vec<Position> = rows.map(|row| row.position).collect();
-    async move {
-        match positions.is_empty() {
-            true => Bodies::new(),
-            false => storage.messages(account, positions).await,
-        }
-    }
-}
-
-/// Looks up what else the plan needs. Messages that cannot be answered are left out.
-async fn gather(
-    cx: &Selected<'_>,
-    plan: &Plan<'_>,
-    (group, bodies): (Vec<Target>, Bodies),
-    trouble: &mut Trouble,
-) -> Vec<Message> {
-    let rows: Vec<Row> = group.iter().map(|&(_, row)| row).collect();
-    let mut summaries = match plan.needs_summary {
-        true => cx.live.summaries(&rows).await,
-        false => Vec::new(),
-    }
-    .into_iter();
-    let account = cx.live.id();
-    let mut bodies = bodies.into_iter();
-    let mut messages = Vec::with_capacity(group.len());
-    for (seq, row) in group {
-        let summary = if plan.needs_summary { summaries.next() } else { None }.transpose();
-        let bytes = if is_in_memory(plan, &row) { bodies.next() } else { None }.transpose();
-        match (summary, bytes) {
-            (Ok(summary), Ok(bytes)) => {
-                if summary.as_ref().is_some_and(|summary| plan.unknown_encoding(summary)) {
-                    trouble.unknown_cte = true;
-                    continue;
-                }
-                messages.push(Message { seq, row, summary, bytes, newly_seen: false });
-            }
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::error!(%account, uid = %row.uid, %error, "message cannot be read");
-                trouble.unreadable(cx, row.uid);
-            }
-        }
-    }
-    messages
-}
-
-/// Sets `\Seen` where it is missing, in one commit. When that fails the messages are answered all
-/// the same, after a warning: a full disk must not keep people from reading.
-async fn set_seen(cx: &mut Selected<'_>, messages: &mut [Message]) -> Result<(), No> {
-    let unseen = messages.iter().filter(|m| !m.row.system.contains(SystemFlag::Seen));
-    let uids: UidSet = unseen.map(|message| message.row.uid).collect();
-    if uids.is_empty() {
-        return Ok(());
-    }
-    let system = SystemFlags::EMPTY.with(SystemFlag::Seen);
-    let flags = Flags { system, keywords: Vec::new() };
-    let change = store::Change { op: FlagOp::Add, flags, unchanged_since: None };
-    match store::commit(cx, &uids, &change).await {
-        Ok(outcome) => {
+/// When `\Seen` could not be set the messages are answered all the same, after a warning: a full disk
+/// must not keep people from reading.
+fn tell_marked(
+    cx: &mut Selected<'_>,
+    messages: &mut [Message],
+    marked: Result<store::Committed, No>,
+) -> Result<(), No> {
+    match marked {
+        Ok(committed) => {
+            let outcome = store::take_in(cx, committed);
             for message in messages.iter_mut() {
                 message.newly_seen = outcome.changed.contains(message.row.uid);
                 if let Some(row) = cx.mailbox.view.by_uid(message.row.uid) {

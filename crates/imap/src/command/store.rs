@@ -5,8 +5,8 @@
 
 mod history;
 
-use account::Decision;
-use base::{Flags, ModSeq, SeqSet, Uid, UidSet};
+use account::{Decision, Live};
+use base::{Flags, MailboxId, ModSeq, SeqSet, Uid, UidSet};
 use mailbox::{Account, FlagOp, Mailbox, Record, Row};
 use storage::Durability;
 use wire::command::Store;
@@ -41,10 +41,10 @@ pub async fn run(cx: &mut Selected<'_>, args: Store) -> Result<Done, No> {
 }
 
 /// What to do to flags.
-pub(crate) struct Change {
-    pub(crate) op: FlagOp,
-    pub(crate) flags: Flags,
-    pub(crate) unchanged_since: Option<ModSeq>,
+struct Change {
+    op: FlagOp,
+    flags: Flags,
+    unchanged_since: Option<ModSeq>,
 }
 
 /// What a change comes to.
@@ -58,19 +58,41 @@ pub(crate) struct Outcome {
     failed: UidSet,
 }
 
-/// Changes the flags of those of `targets` that exist, and takes the result into the view, where it
-/// counts as told: the caller tells it, or is silent.
-pub(crate) async fn commit(
-    cx: &mut Selected<'_>,
-    targets: &UidSet,
-    change: &Change,
-) -> Result<Outcome, No> {
-    let id = cx.mailbox.id;
-    let keywords_max = cx.shared.limits.keywords_max;
+/// A change that is durable, but not in the view yet.
+pub(crate) struct Committed {
+    outcome: Outcome,
+    /// Its record and the fold it was decided on; none if nothing changed.
+    at: Option<(ModSeq, Mailbox)>,
+}
+
+/// Changes the flags of those of `targets` that exist, and takes the result into the view.
+async fn commit(cx: &mut Selected<'_>, targets: &UidSet, change: &Change) -> Result<Outcome, No> {
     let untouched = history::Untouched::find(cx, targets, change).await;
+    let committed = commit_apart(cx.live, cx.mailbox.id, (targets, change), &untouched).await?;
+    Ok(take_in(cx, committed))
+}
+
+/// Adds flags to those of `targets` that exist, while the session does something else.
+pub(crate) async fn add_apart(
+    live: &Live,
+    mailbox: MailboxId,
+    targets: &UidSet,
+    flags: Flags,
+) -> Result<Committed, No> {
+    let change = Change { op: FlagOp::Add, flags, unchanged_since: None };
+    commit_apart(live, mailbox, (targets, &change), &history::Untouched::default()).await
+}
+
+async fn commit_apart(
+    live: &Live,
+    id: MailboxId,
+    (targets, change): (&UidSet, &Change),
+    untouched: &history::Untouched,
+) -> Result<Committed, No> {
+    let keywords_max = live.limits().keywords_max;
     let decide = |account: &Account| {
         let newest = account.get(id).ok_or(No::NonExistent)?.mailbox;
-        let outcome = change.decide(newest, targets, &untouched, keywords_max)?;
+        let outcome = change.decide(newest, targets, untouched, keywords_max)?;
         let mut records = vec![];
         if !outcome.changed.is_empty() {
             let (uids, op) = (outcome.changed.clone(), change.op);
@@ -79,13 +101,20 @@ pub(crate) async fn commit(
         }
         Ok::<_, No>(Decision { records, value: (outcome, newest.clone()) })
     };
-    let done = cx.live.commit(Vec::new(), Durability::Synced, decide).await?;
+    let done = live.commit(Vec::new(), Durability::Synced, decide).await?;
     let (outcome, decided_on) = done.value;
-    if let Some(entry) = done.entries.first() {
-        cx.mailbox.view.mute_on(entry.at, &outcome.changed, &decided_on);
+    let at = done.entries.first().map(|entry| (entry.at, decided_on));
+    Ok(Committed { outcome, at })
+}
+
+/// Takes a change into the view, where it counts as told: the caller tells it, or is silent.
+pub(crate) fn take_in(cx: &mut Selected<'_>, committed: Committed) -> Outcome {
+    let Committed { outcome, at } = committed;
+    if let Some((at, decided_on)) = at {
+        cx.mailbox.view.mute_on(at, &outcome.changed, &decided_on);
     }
     cx.absorb();
-    Ok(outcome)
+    outcome
 }
 
 impl Change {

@@ -1,7 +1,7 @@
 //! One FETCH response: its items in the order asked.
 
 use base::DateTime;
-use mailbox::Row;
+use mailbox::{Row, View};
 use message::printed::Item;
 use wire::command::FetchItem;
 use wire::response::fetch::{self, SectionName, Small};
@@ -57,13 +57,22 @@ pub(super) fn is_small(item: &FetchItem) -> bool {
 
 /// Items of the columns.
 pub(super) fn small(cx: &mut Selected<'_>, row: &Row, item: &FetchItem) -> bool {
+    column((&cx.mailbox.view, cx.client.enabled.rev2), row, item, cx.out.tail())
+}
+
+/// The same into any buffer, for a client that numbers the messages of a view and has enabled
+/// IMAP4rev2 or not.
+pub(super) fn column(
+    (view, rev2): (&View, bool),
+    row: &Row,
+    item: &FetchItem,
+    out: &mut Vec<u8>,
+) -> bool {
     let small = match item {
         FetchItem::Flags => {
-            let rev2 = cx.client.enabled.rev2;
-            let tail = cx.out.tail();
-            tail.extend_from_slice(b"FLAGS (");
-            sync::print_flags(&cx.mailbox.view, row, rev2, tail);
-            tail.push(b')');
+            out.extend_from_slice(b"FLAGS (");
+            sync::print_flags(view, row, rev2, out);
+            out.push(b')');
             return true;
         }
         FetchItem::Uid => Small::Uid(row.uid),
@@ -75,7 +84,7 @@ pub(super) fn small(cx: &mut Selected<'_>, row: &Row, item: &FetchItem) -> bool 
         FetchItem::SaveDate => Small::SaveDate(Some(DateTime::new(row.save_date, 0))),
         _ => return false,
     };
-    small.print(cx.out.tail());
+    small.print(out);
     true
 }
 

@@ -247,8 +247,7 @@ impl<'a> Quick<'a> {
         for ((target, summary), header) in group.iter().zip(&summaries).zip(&headers) {
             if !self.line(cx, target, summary.as_deref(), header.as_deref()) {
                 // Damaged, or too large to be kept.
-                let bodies = super::read_bodies(cx, plan, &[*target]).await;
-                super::answer(cx, plan, (vec![*target], bodies), trouble).await?;
+                super::answer_apart(cx, plan, &[*target], trouble).await?;
             }
             cx.out.flow().await?;
         }

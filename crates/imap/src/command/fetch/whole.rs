@@ -1,99 +1,141 @@
 //! FETCH of whole messages, `BODY.PEEK[]` above all: how clients download a mailbox.
 //!
-//! What is the same in all responses is written once, and a message passes from the storage's buffer
-//! to the output without a look at its structure.
+//! The text around the messages is written first. The storage decodes them in between, on threads of
+//! its own, and what it answers goes to the client as it is.
 
-use bytes::Bytes;
+use std::future::Future;
+
+use futures_util::future::join;
+use mailbox::{Row, View};
+use storage::{Run, Wrapping};
 use wire::command::FetchItem;
-use wire::response::fetch::{self, SectionName};
+use wire::response::fetch::{self, SectionName, literal_header};
 use wire::value::SectionText;
 
 use super::plan::Plan;
-use super::{Bodies, Target, Trouble, is_in_memory, items, source};
+use super::{Target, Targets, Trouble, is_held, items};
 use crate::context::Selected;
 use crate::error::No;
 
 /// A FETCH of whole messages and columns.
 pub(super) struct WholeMessages<'a> {
-    items: Vec<Item<'a>>,
-}
-
-enum Item<'a> {
-    Column(&'a FetchItem),
-    /// The message, and how the answer names it.
-    Message(Vec<u8>),
+    front: &'a [&'a FetchItem],
+    /// How the answer names the message.
+    label: Vec<u8>,
+    back: &'a [&'a FetchItem],
 }
 
 impl<'a> WholeMessages<'a> {
     /// `None` if the plan asks for anything else, or sets `\Seen`.
-    pub(super) fn new(plan: &Plan<'a>, read_only: bool) -> Option<Self> {
-        if !plan.needs_bytes || plan.needs_summary || (plan.sets_seen && !read_only) {
+    pub(super) fn new(plan: &'a Plan<'_>, read_only: bool) -> Option<Self> {
+        if plan.needs_summary || (plan.sets_seen && !read_only) {
             return None;
         }
-        let items = plan.items.iter().map(|&item| Item::new(item));
-        Some(Self { items: items.collect::<Option<_>>()? })
+        let at = plan.items.iter().position(|item| !items::is_small(item))?;
+        let (front, rest) = plan.items.split_at(at);
+        let (message, back) = rest.split_first()?;
+        let label = label(message)?;
+        back.iter().all(|item| items::is_small(item)).then_some(Self { front, label, back })
     }
 
-    /// Answers a group whose bytes were read.
-    pub(super) async fn answer(
+    /// Answers all of `targets`.
+    pub(super) async fn run(
         &self,
         cx: &mut Selected<'_>,
         plan: &Plan<'_>,
-        (group, bodies): (Vec<Target>, Bodies),
+        mut targets: Targets,
         trouble: &mut Trouble,
     ) -> Result<(), No> {
-        let mut bodies = bodies.into_iter();
-        for target in group {
-            let body = if is_in_memory(plan, &target.1) { bodies.next() } else { None };
-            match body {
-                Some(Ok(body)) => self.line(cx, &target, &body),
-                // It streams, or it cannot be read.
-                body => {
-                    let body = body.into_iter().collect();
-                    super::answer(cx, plan, (vec![target], body), trouble).await?;
-                }
-            }
-            cx.out.flow().await?;
+        let mut group = targets.group(cx);
+        let mut runs = self.read(cx, &group).await;
+        while !group.is_empty() {
+            cx.shared.go_on()?;
+            let next = targets.group(cx);
+            // Read while this group is on its way to the client.
+            let ahead = self.read(cx, &next);
+            let answered = self.answer(cx, plan, (&group, runs), trouble);
+            let (read, answered) = join(ahead, answered).await;
+            answered?;
+            (group, runs) = (next, read);
         }
         Ok(())
     }
 
-    fn line(&self, cx: &mut Selected<'_>, (seq, row): &Target, message: &Bytes) {
-        fetch::open(cx.out.tail(), *seq);
-        for (nth, item) in self.items.iter().enumerate() {
-            if nth > 0 {
-                cx.out.tail().push(b' ');
-            }
-            match item {
-                // Only columns are made [`Item::Column`].
-                Item::Column(item) => {
-                    items::small(cx, row, item);
-                }
-                Item::Message(label) => {
-                    cx.out.tail().extend_from_slice(label);
-                    source::announce(cx, message.len() as u64, false);
-                    cx.out.bytes(message.clone());
-                }
+    /// Begins to read a group.
+    fn read(
+        &self,
+        cx: &Selected<'_>,
+        group: &[Target],
+    ) -> impl Future<Output = Vec<Run>> + Send + use<> {
+        let (storage, account) = (cx.live.storage().clone(), cx.live.id());
+        let view = (&cx.mailbox.view, cx.client.enabled.rev2);
+        let mut wrapping = Wrapping::default();
+        for target @ (_, row) in group.iter().filter(|(_, row)| is_held(row)) {
+            let front = |out: &mut Vec<u8>| self.front(view, target, out);
+            wrapping.push((row.position, row.size), front, |out| self.back(view, row, out));
+        }
+        async move {
+            match wrapping.is_empty() {
+                true => Vec::new(),
+                false => storage.wrapped(account, wrapping).await,
             }
         }
-        cx.out.tail().extend_from_slice(b")\r\n");
+    }
+
+    fn front(&self, view: (&View, bool), (seq, row): &Target, out: &mut Vec<u8>) {
+        fetch::open(out, *seq);
+        for item in self.front {
+            items::column(view, row, item, out);
+            out.push(b' ');
+        }
+        out.extend_from_slice(&self.label);
+        match row.size {
+            0 => out.extend_from_slice(b"\"\""),
+            size => literal_header(out, false, size.into()),
+        }
+    }
+
+    fn back(&self, view: (&View, bool), row: &Row, out: &mut Vec<u8>) {
+        for item in self.back {
+            out.push(b' ');
+            items::column(view, row, item, out);
+        }
+        out.extend_from_slice(b")\r\n");
+    }
+
+    async fn answer(
+        &self,
+        cx: &mut Selected<'_>,
+        plan: &Plan<'_>,
+        (mut group, runs): (&[Target], Vec<Run>),
+        trouble: &mut Trouble,
+    ) -> Result<(), No> {
+        for run in runs {
+            let (these, others) = group.split_at(run.count.min(group.len()));
+            group = others;
+            match run.bytes {
+                Ok(bytes) => cx.out.bytes(bytes),
+                // One of them cannot be read: the others can.
+                Err(_) => super::answer_apart(cx, plan, these, trouble).await?,
+            }
+            cx.out.flow().await?;
+        }
+        // It streams.
+        super::answer_apart(cx, plan, group, trouble).await
     }
 }
 
-impl<'a> Item<'a> {
-    fn new(item: &'a FetchItem) -> Option<Self> {
-        match item {
-            item if items::is_small(item) => Some(Self::Column(item)),
-            FetchItem::Rfc822 => Some(Self::Message(b"RFC822 ".to_vec())),
-            FetchItem::BodySection { section, partial: None, .. }
-                if section.path.is_empty() && section.text == SectionText::Whole =>
-            {
-                let mut label = Vec::new();
-                fetch::section_name(&mut label, SectionName::Body(section), None);
-                label.push(b' ');
-                Some(Self::Message(label))
-            }
-            _ => None,
+fn label(item: &FetchItem) -> Option<Vec<u8>> {
+    match item {
+        FetchItem::Rfc822 => Some(b"RFC822 ".to_vec()),
+        FetchItem::BodySection { section, partial: None, .. }
+            if section.path.is_empty() && section.text == SectionText::Whole =>
+        {
+            let mut label = Vec::new();
+            fetch::section_name(&mut label, SectionName::Body(section), None);
+            label.push(b' ');
+            Some(label)
         }
+        _ => None,
     }
 }

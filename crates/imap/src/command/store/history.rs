@@ -14,10 +14,11 @@ use crate::context::Selected;
 const RECORDS_MAX: usize = 1000;
 
 /// Messages that changed, but not in the flags that a command names.
+#[derive(Default)]
 pub(super) struct Untouched {
     uids: UidSet,
-    /// The fold up to which the log was read.
-    seen: Mailbox,
+    /// The fold up to which the log was read, if it was.
+    seen: Option<Mailbox>,
 }
 
 impl Untouched {
@@ -45,12 +46,13 @@ impl Untouched {
                 false => UidSet::new(),
             };
         }
-        Self { uids, seen }
+        Self { uids, seen: Some(seen) }
     }
 
     /// Whether a message that is at `mod_seq` by now is one of them.
     pub(super) fn contains(&self, uid: Uid, mod_seq: ModSeq) -> bool {
-        self.uids.contains(uid) && self.seen.get(uid).is_some_and(|row| row.mod_seq == mod_seq)
+        let seen = self.seen.as_ref().and_then(|seen| seen.get(uid));
+        self.uids.contains(uid) && seen.is_some_and(|row| row.mod_seq == mod_seq)
     }
 }
 
