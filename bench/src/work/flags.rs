@@ -12,12 +12,24 @@ use crate::watch::Watch;
 /// Of single STOREs, for a server that needs a scan of the directory for each.
 const STORES_FOR: Duration = Duration::from_secs(4);
 
-/// Messages that stay unseen after [`store_all`].
+/// Messages that are unseen after [`store_all`], and for SEARCH.
 pub(super) const UNSEEN: usize = 100;
 
 fn flagged(imap: &mut Imap, key: &str, wanted: usize) -> Result<(), Failure> {
     let found = imap.ok(&format!("SEARCH {key}"))?.numbers().count();
     expect(key, found as u64, wanted as u64)
+}
+
+/// Makes it so where it is not, in a run of only some rows.
+pub(super) fn leave_unseen(imap: &mut Imap) -> Result<(), Failure> {
+    imap.send(b"STATUS big (UNSEEN)")?;
+    let line = imap.line_with("STATUS")?;
+    imap.answer()?;
+    if number_after(&line, "UNSEEN") != Some(&UNSEEN.to_string()) {
+        imap.ok("STORE 1:* +FLAGS.SILENT (\\Seen)")?;
+        imap.ok(&format!("STORE 1:{UNSEEN} -FLAGS.SILENT (\\Seen)"))?;
+    }
+    Ok(())
 }
 
 pub(super) fn store_all(server: &mut Server, scale: Scale) -> Outcome {

@@ -1,6 +1,6 @@
 //! Clients that wait: what each costs, and how soon one hears of a delivery.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Outcome, Scale};
 use crate::cost;
@@ -11,6 +11,8 @@ use crate::servers::{PASSWORD, Server, user};
 use crate::watch::{Measure, Unit};
 use crate::wire::Socket;
 
+/// Until memory is looked at. martlet keeps that of a password's check for a second.
+const SETTLED: Duration = Duration::from_secs(2);
 /// Accounts of those who wait: each has its password checked once.
 const IDLERS: usize = 8;
 
@@ -67,5 +69,8 @@ fn wait(server: &Server, count: usize, tls: bool) -> Result<Vec<Socket>, Failure
         let idle = imap.and_then(|imap| idle(imap, n));
         idle.map(Imap::into_socket).map_err(|why| format!("connection {n}: {why}"))
     };
-    (0..count).map(connect).collect()
+    let all = (0..count).map(connect).collect();
+    // Clients idle for half an hour: what is only kept for a moment is not theirs.
+    std::thread::sleep(SETTLED);
+    all
 }

@@ -62,6 +62,9 @@ impl Key {
 
 pub(super) fn search(server: &mut Server, scale: Scale, key: Key) -> Outcome {
     let mut imap = open(server)?;
+    if matches!(key, Key::Unseen) {
+        flags::leave_unseen(&mut imap)?;
+    }
     let command = format!("SEARCH {}", key.text());
     let watch = Watch::start(server);
     let answer = imap.ok(&command)?;
