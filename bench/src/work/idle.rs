@@ -11,7 +11,7 @@ use crate::servers::{PASSWORD, Server, user};
 use crate::watch::{Measure, Unit};
 use crate::wire::Socket;
 
-/// Until memory is looked at. martlet keeps that of a password's check for a second.
+/// Until memory is looked at.
 const SETTLED: Duration = Duration::from_secs(2);
 /// Accounts of those who wait: each has its password checked once.
 const IDLERS: usize = 8;

@@ -10,6 +10,7 @@ use futures_channel::oneshot;
 use crate::cache::Cache;
 use crate::directory::{Source, User};
 use crate::mechanism::{External, Login, Plain, Scram};
+use crate::scratch::Scratch;
 use crate::throttle::{Admission, Attempt, Throttle};
 use crate::{
     Authenticator, Channel, Cost, Credential, Exchange, Failure, FailureKind, Identity, Runtime,
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     throttle: Arc<Throttle>,
     cache: Cache,
     checks: Arc<Semaphore>,
+    scratch: Arc<Scratch>,
     /// Checked in place of users who do not exist.
     impossible: Arc<Credential>,
     /// For salts of unknown users while the directory has no secret of its own.
@@ -82,13 +84,17 @@ impl Internal {
         let (mut cache, mut secret) = ([0; 32], [0; 32]);
         cache.copy_from_slice(&secrets[..32]);
         secret.copy_from_slice(&secrets[32..]);
+        let scratch = Arc::new(Scratch::default());
+        let derive = || Credential::impossible(options.cost, &seed, &scratch);
+        let impossible = Arc::new(scratch.start(&*runtime, derive)?);
         Ok(Self(Arc::new(Inner {
             source,
             runtime,
             throttle: Throttle::new(&options.limits),
             cache: Cache::new(cache),
             checks: Arc::new(Semaphore::new(options.checks_at_once.max(1))),
-            impossible: Arc::new(Credential::impossible(options.cost, &seed)?),
+            scratch,
+            impossible,
             secret,
             cost: options.cost,
         })))
@@ -269,7 +275,9 @@ impl Inner {
         if let Some(verdict) = self.cache.get(&key, self.now_ms()) {
             return Ok((verdict && possible, key));
         }
-        let verdict = self.off_thread(move || credential.verify(&password)).await;
+        let scratch = Arc::clone(&self.scratch);
+        let check = move || credential.verify_in(&password, &scratch);
+        let verdict = self.off_thread(check).await;
         let verdict = verdict.ok_or_else(|| {
             failure(FailureKind::Unavailable, "the password check was interrupted")
         })?;

@@ -12,6 +12,7 @@ mod mechanism;
 mod password;
 pub mod prepare;
 mod runtime;
+mod scratch;
 mod secret;
 pub mod throttle;
 

@@ -3,12 +3,13 @@
 use std::fmt;
 
 use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{Algorithm, Argon2, Params, Version};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::Secret;
+use crate::scratch::Scratch;
 use crate::secret::equal;
 
 /// How much work a hash takes.
@@ -38,26 +39,20 @@ impl Cost {
     }
 }
 
-/// An allocation as large as this is given back to the system at once. What is smaller stays with
-/// the thread that made it when the allocator of glibc has learnt that it comes again (its dynamic
-/// threshold ends at 32 MiB), and a server of many threads would own a check's memory many times.
-/// Of what is allocated, only what is used takes memory.
-const OWN_MAPPING_BYTES: usize = 33 * 1024 * 1024;
-
 /// argon2's output of `length` bytes.
 fn hash(
     argon2: &Argon2<'_>,
     password: &[u8],
     salt: Salt<'_>,
     length: usize,
+    scratch: &Scratch,
 ) -> argon2::password_hash::Result<Output> {
     let mut buffer = [0; 64];
     let salt = salt.decode_b64(&mut buffer)?;
-    let blocks = argon2.params().block_count();
-    let mut memory = Vec::with_capacity(blocks.max(OWN_MAPPING_BYTES / Block::SIZE));
-    memory.resize(blocks, Block::new());
+    // What a check left in it is never read: argon2's first pass writes every block.
+    let mut memory = scratch.piece(argon2.params().block_count());
     Output::init_with(length, |out| {
-        Ok(argon2.hash_password_into_with_memory(password, salt, out, &mut memory)?)
+        Ok(argon2.hash_password_into_with_memory(password, salt, out, &mut memory.blocks)?)
     })
 }
 
@@ -136,11 +131,21 @@ impl Credential {
     /// Hashes a prepared password; takes tens of milliseconds and [`Cost::memory_kib`]. `random` is
     /// fresh for each password.
     pub fn derive(password: &Secret, cost: Cost, random: &[u8; 32]) -> Result<Self, CannotHash> {
+        Self::derive_in(password, cost, random, &Scratch::default())
+    }
+
+    fn derive_in(
+        password: &Secret,
+        cost: Cost,
+        random: &[u8; 32],
+        scratch: &Scratch,
+    ) -> Result<Self, CannotHash> {
         let (salt, scram_salt) = random.split_at(16);
         let salt = SaltString::encode_b64(salt).map_err(|error| CannotHash(error.to_string()))?;
         let cannot = |error: argon2::password_hash::Error| CannotHash(error.to_string());
         let argon2 = cost.argon2()?;
-        let output = hash(&argon2, password.expose(), salt.as_salt(), Params::DEFAULT_OUTPUT_LEN);
+        let length = Params::DEFAULT_OUTPUT_LEN;
+        let output = hash(&argon2, password.expose(), salt.as_salt(), length, scratch);
         let phc = PasswordHash {
             algorithm: Algorithm::Argon2id.ident(),
             version: Some(Version::V0x13.into()),
@@ -156,6 +161,11 @@ impl Credential {
     /// Whether a prepared password is this one; as slow as [`Credential::derive`]. False for a hash
     /// that can't be read.
     pub fn verify(&self, password: &Secret) -> bool {
+        self.verify_in(password, &Scratch::default())
+    }
+
+    /// The same in memory that may be there.
+    pub(crate) fn verify_in(&self, password: &Secret, scratch: &Scratch) -> bool {
         let Ok(phc) = PasswordHash::new(&self.phc) else { return false };
         // Parameters come from the hash itself. A hash that asks for gigabytes is not one of ours.
         let memory = phc.params.get_decimal("m").unwrap_or(0);
@@ -172,15 +182,20 @@ impl Credential {
         };
         let argon2 = Argon2::new(algorithm, version, params);
         // `Output` compares in constant time.
-        hash(&argon2, password.expose(), salt, expected.len()).is_ok_and(|found| found == expected)
+        let found = hash(&argon2, password.expose(), salt, expected.len(), scratch);
+        found.is_ok_and(|found| found == expected)
     }
 
     /// A credential that no password matches and that costs as much to check as a real one.
-    pub fn impossible(cost: Cost, random: &[u8; 64]) -> Result<Self, CannotHash> {
+    pub(crate) fn impossible(
+        cost: Cost,
+        random: &[u8; 64],
+        scratch: &Scratch,
+    ) -> Result<Self, CannotHash> {
         let (password, salt) = random.split_at(32);
         let mut seed = [0; 32];
         seed.copy_from_slice(salt);
-        let mut credential = Self::derive(&Secret::from(password), cost, &seed)?;
+        let mut credential = Self::derive_in(&Secret::from(password), cost, &seed, scratch)?;
         credential.scram = None;
         Ok(credential)
     }
@@ -210,6 +225,23 @@ pub(crate) const TEST_COST: Cost = Cost { memory_kib: 64, passes: 1, scram_itera
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_earlier_check_left_changes_no_verdict() {
+        let scratch = Scratch::default();
+        let other = Cost { memory_kib: 128, ..TEST_COST };
+        let derive = |word: &[u8], cost| Credential::derive(&Secret::from(word), cost, &[7; 32]);
+        let (small, large) =
+            (derive(b"small", TEST_COST).unwrap(), derive(b"large", other).unwrap());
+        for _ in 0..3 {
+            for (credential, own) in [(&small, &b"small"[..]), (&large, &b"large"[..])] {
+                for word in [&b"small"[..], &b"large"[..], &b"neither"[..]] {
+                    let verdict = credential.verify_in(&Secret::from(word), &scratch);
+                    assert_eq!(verdict, word == own);
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_password_matches_only_itself() {
@@ -266,7 +298,7 @@ mod tests {
 
     #[test]
     fn the_impossible_credential_matches_nothing() {
-        let credential = Credential::impossible(TEST_COST, &[1; 64]).unwrap();
+        let credential = Credential::impossible(TEST_COST, &[1; 64], &Scratch::default()).unwrap();
         assert!(!credential.verify(&Secret::from(&b""[..])));
         assert!(credential.scram.is_none());
     }

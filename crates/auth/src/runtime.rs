@@ -12,6 +12,8 @@ pub trait Runtime: Send + Sync {
     fn blocking(&self, work: Box<dyn FnOnce() + Send>);
     /// Resolves after `duration`.
     fn sleep(&self, duration: Duration) -> Task<'static, ()>;
+    /// Runs `work`, which takes no time, after `duration`; not at all if the program ends before.
+    fn later(&self, duration: Duration, work: Box<dyn FnOnce() + Send>);
     /// Fills `out` with bytes nobody can guess.
     fn random(&self, out: &mut [u8]) -> Result<(), NoRandomness> {
         getrandom::fill(out).map_err(|error| NoRandomness(error.to_string()))

@@ -40,4 +40,11 @@ impl auth::Runtime for System {
     fn sleep(&self, duration: Duration) -> auth::Task<'static, ()> {
         Box::pin(tokio::time::sleep(duration))
     }
+
+    fn later(&self, duration: Duration, work: Box<dyn FnOnce() + Send>) {
+        self.handle.spawn(async move {
+            tokio::time::sleep(duration).await;
+            work();
+        });
+    }
 }

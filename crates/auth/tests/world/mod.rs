@@ -36,6 +36,9 @@ impl Runtime for World {
         self.now.fetch_add(i64::try_from(duration.as_millis()).unwrap(), Ordering::Relaxed);
         Box::pin(async {})
     }
+    fn later(&self, _: Duration, work: Box<dyn FnOnce() + Send>) {
+        work();
+    }
     fn random(&self, out: &mut [u8]) -> Result<(), NoRandomness> {
         for chunk in out.chunks_mut(8) {
             let n = self.chance.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -1,0 +1,158 @@
+//! The memory that checks of passwords work in: to get its pages from the system takes a third of a
+//! check. It is kept while other checks run, and for a moment after the start, when all clients come.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use argon2::Block;
+
+use crate::Runtime;
+
+/// An allocation as large as this is given back to the system at once. What is smaller stays with
+/// the thread that made it when the allocator of glibc has learnt that it comes again (its dynamic
+/// threshold ends at 32 MiB), and a server of many threads would own a check's memory many times.
+/// Of what is allocated, only what is used takes memory.
+const OWN_MAPPING_BYTES: usize = 33 * 1024 * 1024;
+/// How long the memory of the start's own check waits for the first client's.
+const KEPT: Duration = Duration::from_secs(1);
+
+/// Memory between two checks.
+#[derive(Default)]
+pub(crate) struct Scratch(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Never more than checks at once.
+    free: Vec<Vec<Block>>,
+    /// Checks that run.
+    checks: usize,
+    /// The start's own: its memory stays although nobody else runs.
+    is_start: bool,
+}
+
+/// A check's memory while it runs.
+pub(crate) struct Piece<'a> {
+    scratch: &'a Scratch,
+    /// As many as were wanted, with anything in them.
+    pub(crate) blocks: Vec<Block>,
+}
+
+impl Scratch {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For a check with so many blocks.
+    pub(crate) fn piece(&self, count: usize) -> Piece<'_> {
+        let mut state = self.lock();
+        state.checks += 1;
+        let free = state.free.pop().filter(|blocks| blocks.capacity() >= count);
+        drop(state);
+        let room = count.max(OWN_MAPPING_BYTES / Block::SIZE);
+        let mut blocks = free.unwrap_or_else(|| Vec::with_capacity(room));
+        blocks.resize(count, Block::new());
+        Piece { scratch: self, blocks }
+    }
+
+    /// Runs the check that a start begins with, and keeps its memory for a client that comes soon.
+    pub(crate) fn start<T>(
+        self: &Arc<Self>,
+        runtime: &dyn Runtime,
+        check: impl FnOnce() -> T,
+    ) -> T {
+        self.lock().is_start = true;
+        let answer = check();
+        let scratch = Arc::clone(self);
+        let forget = move || {
+            let mut state = scratch.lock();
+            state.is_start = false;
+            if state.checks == 0 {
+                state.free.clear();
+            }
+        };
+        runtime.later(KEPT, Box::new(forget));
+        answer
+    }
+}
+
+impl Drop for Piece<'_> {
+    fn drop(&mut self) {
+        let blocks = std::mem::take(&mut self.blocks);
+        let mut state = self.scratch.lock();
+        state.checks -= 1;
+        // A hash from elsewhere may have wanted far more.
+        let is_ours = blocks.capacity() * Block::SIZE <= OWN_MAPPING_BYTES;
+        if is_ours && (state.checks > 0 || state.is_start) {
+            state.free.push(blocks);
+        } else if state.checks == 0 {
+            state.free.clear();
+        }
+        // Only the first one is the start's.
+        state.is_start = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Task;
+
+    /// Does later what is wanted later.
+    #[derive(Default)]
+    struct Later(Mutex<Vec<Box<dyn FnOnce() + Send>>>);
+
+    impl Runtime for Later {
+        fn now_ms(&self) -> i64 {
+            0
+        }
+        fn blocking(&self, work: Box<dyn FnOnce() + Send>) {
+            work();
+        }
+        fn sleep(&self, _: Duration) -> Task<'static, ()> {
+            Box::pin(async {})
+        }
+        fn later(&self, _: Duration, work: Box<dyn FnOnce() + Send>) {
+            self.0.lock().unwrap().push(work);
+        }
+    }
+
+    #[test]
+    fn memory_is_used_again_while_others_run() {
+        let scratch = Scratch::default();
+        let free = || scratch.lock().free.len();
+        let (one, two) = (scratch.piece(64), scratch.piece(64));
+        let at = one.blocks.as_ptr();
+        drop(one);
+        let again = scratch.piece(32);
+        assert_eq!((again.blocks.as_ptr(), again.blocks.len(), free()), (at, 32, 0));
+        drop(two);
+        assert_eq!(free(), 1);
+        drop(again);
+        assert_eq!(free(), 0);
+    }
+
+    #[test]
+    fn memory_of_the_start_is_for_the_first_check_that_comes_soon() {
+        let (scratch, later) = (Arc::new(Scratch::default()), Later::default());
+        let free = || scratch.lock().free.len();
+        scratch.start(&later, || drop(scratch.piece(64)));
+        assert_eq!(free(), 1);
+        drop(scratch.piece(64));
+        assert_eq!(free(), 0);
+        scratch.start(&later, || drop(scratch.piece(64)));
+        later.0.lock().unwrap().drain(..).for_each(|forget| forget());
+        assert_eq!(free(), 0);
+    }
+
+    #[test]
+    fn memory_of_a_hash_that_wants_much_is_not_kept() {
+        let scratch = Scratch::default();
+        let (other, large) = (scratch.piece(8), OWN_MAPPING_BYTES / Block::SIZE + 1);
+        assert_eq!(scratch.piece(large).blocks.len(), large);
+        assert_eq!(scratch.lock().free.len(), 0);
+        drop(scratch.piece(8));
+        // What was kept is too small for it.
+        assert_eq!(scratch.piece(large).blocks.len(), large);
+        drop(other);
+    }
+}
