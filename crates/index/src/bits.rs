@@ -5,19 +5,19 @@
 #[derive(Default)]
 pub(crate) struct Writer {
     bytes: Vec<u8>,
-    /// Bits that do not fill a byte yet, and how many.
+    /// Bits that were not appended yet, the lowest ones, and how many: below 32.
     rest: u64,
     held: u32,
 }
 
 impl Writer {
-    /// The lowest `count` bits of `value`; at most 32.
+    /// The lowest `count` bits of `value`, which has no others; at most 32.
     fn bits(&mut self, value: u64, count: u32) {
-        self.rest = self.rest << count | value & ((1 << count) - 1);
+        self.rest = self.rest << count | value;
         self.held += count;
-        while self.held >= 8 {
-            self.held -= 8;
-            self.bytes.push((self.rest >> self.held) as u8);
+        if self.held >= 32 {
+            self.held -= 32;
+            self.bytes.extend_from_slice(&((self.rest >> self.held) as u32).to_be_bytes());
         }
     }
 
@@ -25,31 +25,40 @@ impl Writer {
     pub(crate) fn gamma(&mut self, value: u32) {
         let value = u64::from(value) + 1;
         let width = value.ilog2();
+        if width < 16 {
+            return self.bits(value, 2 * width + 1);
+        }
         self.bits(0, width);
-        self.bits(value, width + 1);
+        // The highest bit is a one.
+        self.bits(1, 1);
+        self.bits(value ^ 1 << width, width);
     }
 
     /// A number in Rice's code with parameter `k`, below 32.
     pub(crate) fn rice(&mut self, value: u32, k: u32) {
         let mut quotient = value >> k;
+        let rest = u64::from(value) & ((1 << k) - 1);
+        if quotient + 1 + k <= 32 {
+            let ones = (1u64 << (quotient + 1)) - 2;
+            return self.bits(ones << k | rest, quotient + 1 + k);
+        }
         while quotient >= 16 {
             self.bits(0xffff, 16);
             quotient -= 16;
         }
         self.bits((1 << (quotient + 1)) - 2, quotient + 1);
-        self.bits(u64::from(value), k);
+        self.bits(rest, k);
     }
 
-    /// Bytes so far.
+    /// Whole bytes so far.
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + (self.held / 8) as usize
     }
 
     /// The bytes; the last one is filled up by zeros.
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        if self.held > 0 {
-            self.bits(0, 8 - self.held);
-        }
+        let rest = ((self.rest << 32 >> self.held) as u32).to_be_bytes();
+        self.bytes.extend_from_slice(&rest[..self.held.div_ceil(8) as usize]);
         self.bytes
     }
 }
@@ -129,6 +138,20 @@ impl<B: AsRef<[u8]>> Reader<B> {
     }
 
     pub(crate) fn rice(&mut self, k: u32) -> Option<u32> {
+        if self.held < 32 {
+            self.fill();
+        }
+        let ones = (!self.rest).leading_zeros();
+        // Nearly always all of it is held.
+        if ones + 1 + k <= self.held {
+            let rest = self.rest << (ones + 1) >> 1 >> (63 - k);
+            self.skip(ones + 1 + k);
+            return u32::try_from(u64::from(ones) << k | rest).ok();
+        }
+        self.long_rice(k)
+    }
+
+    fn long_rice(&mut self, k: u32) -> Option<u32> {
         let mut quotient = 0u64;
         loop {
             if self.held <= k + 1 {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use crate::encode::{Source, encode};
 use crate::gram::Document;
 
-/// Pairs of gram and document that are held at once: 16 MiB.
+/// Pairs of gram and document that are held at once: 16 MiB, and as much to sort them.
 const PAIRS_MAX: usize = 2 * 1024 * 1024;
 /// A batch this large is worth a file of its own; it bounds what a stop loses.
 const DOCUMENTS_AT_ONCE: usize = 4096;
@@ -15,7 +15,7 @@ const DOCUMENTS_AT_ONCE: usize = 4096;
 #[derive(Default)]
 pub(crate) struct Builder {
     documents: Vec<EmailId>,
-    /// Key and document, in one number that sorts by key.
+    /// Key and document, in one number that sorts by key; documents ascend.
     pairs: Vec<u64>,
     text_bytes: u64,
 }
@@ -38,7 +38,7 @@ impl Builder {
     }
 
     pub(crate) fn finish(mut self, fingerprint: u32) -> Bytes {
-        self.pairs.sort_unstable();
+        sort_by_key(&mut self.pairs);
         let pairs = &self.pairs;
         let lists = |tell: &mut dyn FnMut(u32, &[u32])| {
             let mut docs = Vec::new();
@@ -54,5 +54,61 @@ impl Builder {
             fingerprint,
             lists: &lists,
         })
+    }
+}
+
+/// A key has three times so many bits.
+const DIGIT_BITS: u32 = 9;
+const DIGITS: [u32; 3] = [32, 32 + DIGIT_BITS, 32 + 2 * DIGIT_BITS];
+/// Fewer are sorted as well by comparing them.
+const RADIX_LEAST: usize = 4096;
+
+/// Sorts pairs whose documents ascend: digit by digit, a third of the time of comparing them.
+fn sort_by_key(pairs: &mut Vec<u64>) {
+    if pairs.len() < RADIX_LEAST {
+        return pairs.sort_unstable();
+    }
+    let digit = |pair: u64, shift: u32| (pair >> shift) as usize & ((1 << DIGIT_BITS) - 1);
+    let mut places = DIGITS.map(|_| [0usize; 1 << DIGIT_BITS]);
+    for &pair in &*pairs {
+        for (places, shift) in places.iter_mut().zip(DIGITS) {
+            places[digit(pair, shift)] += 1;
+        }
+    }
+    let mut sorted = vec![0; pairs.len()];
+    for (places, shift) in places.iter_mut().zip(DIGITS) {
+        let mut next = 0;
+        for place in places.iter_mut() {
+            next += std::mem::replace(place, next);
+        }
+        for &pair in &*pairs {
+            let place = &mut places[digit(pair, shift)];
+            sorted[*place] = pair;
+            *place += 1;
+        }
+        std::mem::swap(pairs, &mut sorted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gram::Class;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn pairs_are_sorted(
+            keys in prop::collection::vec(0..=Class::Subject.always(), 0..3 * RADIX_LEAST),
+            each in 1usize..700,
+        ) {
+            let pair = |(nth, &key): (usize, &u32)| u64::from(key) << 32 | (nth / each) as u64;
+            let mut pairs: Vec<u64> = keys.iter().enumerate().map(pair).collect();
+            let mut expected = pairs.clone();
+            expected.sort_unstable();
+            sort_by_key(&mut pairs);
+            prop_assert_eq!(pairs, expected);
+        }
     }
 }

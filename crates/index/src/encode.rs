@@ -11,6 +11,8 @@ const BLOCK_BYTES: usize = 2048;
 /// Of the bytes of text, so many percent may be spent on blocks. What would be more is cut by saying
 /// "everywhere" of the grams in most documents, which tell least.
 const PERCENT_MAX: u64 = 26;
+/// Bits of an EMAILID.
+const ID_BITS: u64 = 128;
 /// Lengths of lists are told apart so far.
 const LENGTHS: usize = 8192;
 
@@ -21,6 +23,16 @@ fn gaps(docs: &[u32]) -> impl Iterator<Item = u32> + '_ {
         next = doc + 1;
         gap
     })
+}
+
+/// Bits that the blocks of a segment may take.
+pub(crate) fn bits_max(text_bytes: u64) -> u64 {
+    text_bytes * PERCENT_MAX * 8 / 100
+}
+
+/// The longest list that is worth its room: one of nearly all tells nothing.
+pub(crate) fn longest_useful(documents: u32) -> u32 {
+    documents - documents / 8
 }
 
 /// Finds the longest lists that fit into a segment's share of its text.
@@ -56,16 +68,15 @@ impl Budget {
 
     /// The longest list that is written.
     pub(crate) fn longest(&self) -> u32 {
-        let budget = self.text_bytes * PERCENT_MAX * 8 / 100;
-        let mut used = self.fixed + u64::from(self.documents) * 128;
+        let budget = bits_max(self.text_bytes);
+        let mut used = self.fixed + u64::from(self.documents) * ID_BITS;
         let fits = |bits: &&u64| {
             used += **bits;
             used <= budget
         };
         let fitting = self.bits_by_length.iter().take_while(fits).count();
         let longest = (fitting * self.width()).saturating_sub(1) as u32;
-        // A list of nearly all tells nothing.
-        longest.min(self.documents - self.documents / 8)
+        longest.min(longest_useful(self.documents))
     }
 }
 
@@ -133,6 +144,12 @@ impl Blocks {
         self.entries = 0;
     }
 
+    /// Whether all documents and what was written so far fit into the share of the text.
+    pub(crate) fn fits(&self, text_bytes: u64) -> bool {
+        let bytes = self.written + (self.bytes.len() + self.writer.len()) as u64;
+        bytes * 8 + u64::from(self.documents) * ID_BITS <= bits_max(text_bytes)
+    }
+
     /// Bytes of closed blocks that wait to be taken.
     pub(crate) fn waiting(&self) -> usize {
         self.bytes.len()
@@ -179,10 +196,18 @@ pub(crate) struct Source<'a> {
 /// Writes a segment in memory.
 pub(crate) fn encode(source: &Source<'_>) -> Bytes {
     let documents = source.documents.len() as u32;
-    let mut budget = Budget::new(documents, source.text_bytes);
-    (source.lists)(&mut |key, docs| budget.add(key, docs));
-    let mut blocks = Blocks::new(documents, budget.longest());
-    (source.lists)(&mut |key, docs| blocks.add(key, docs));
+    let write = |longest| {
+        let mut blocks = Blocks::new(documents, longest);
+        (source.lists)(&mut |key, docs| blocks.add(key, docs));
+        blocks
+    };
+    let mut blocks = write(longest_useful(documents));
+    // Mostly all lists are worth it, and need not be measured.
+    if !blocks.fits(source.text_bytes) {
+        let mut budget = Budget::new(documents, source.text_bytes);
+        (source.lists)(&mut |key, docs| budget.add(key, docs));
+        blocks = write(budget.longest());
+    }
     let (_, blocks, table) = blocks.finish();
     let (ids, table) = (id_bytes(source.documents), table_bytes(&table));
     let fixed = Fixed {

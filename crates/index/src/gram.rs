@@ -61,7 +61,7 @@ const GRAMS_MAX: usize = 100_000;
 /// A message's grams.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Document {
-    /// Ascending, each once.
+    /// Each once, in any order.
     pub(crate) keys: Vec<u32>,
     /// Bytes of its folded texts.
     pub(crate) text_bytes: u64,
@@ -139,13 +139,13 @@ impl Extractor {
     /// The message's grams, and itself for the next one.
     pub(crate) fn document(&mut self) -> Document {
         let mut keys = std::mem::take(&mut self.fields);
+        keys.sort_unstable();
+        keys.dedup();
         let over = self.text_bytes > TEXT_BYTES_MAX;
         self.header.full |= over;
         self.body.full |= over;
         self.header.take(Class::Header, &mut keys);
         self.body.take(Class::Body, &mut keys);
-        keys.sort_unstable();
-        keys.dedup();
         self.ends = Default::default();
         Document { keys, text_bytes: std::mem::take(&mut self.text_bytes) }
     }
@@ -155,15 +155,18 @@ impl Extractor {
             Scope::Header => &mut self.header,
             Scope::Body => &mut self.body,
         };
-        let (mut last, mut count) = self.ends[lane as usize];
-        for &byte in bytes {
-            last = (last << 8 | u32::from(byte)) & GRAM_MASK;
-            count += 1;
-            if count > 2 {
-                set.add(last);
-            }
+        let (mut last, count) = self.ends[lane as usize];
+        // The first two bytes of a text end no gram.
+        let begun = 2usize.saturating_sub(usize::try_from(count).unwrap_or(2)).min(bytes.len());
+        let (begin, rest) = bytes.split_at(begun);
+        for &byte in begin {
+            last = last << 8 | u32::from(byte);
         }
-        self.ends[lane as usize] = (last, count);
+        for &byte in rest {
+            last = (last << 8 | u32::from(byte)) & GRAM_MASK;
+            set.add(last);
+        }
+        self.ends[lane as usize] = (last, count + bytes.len() as u64);
     }
 }
 
@@ -232,7 +235,10 @@ mod tests {
     fn document(message: &[u8]) -> Document {
         let mut reader = Extractor::new().read(&Limits::default(), None);
         reader.feed(message);
-        reader.finish().document()
+        let mut document = reader.finish().document();
+        document.keys.sort_unstable();
+        assert!(document.keys.is_sorted_by(|a, b| a < b));
+        document
     }
 
     fn key(class: Class, gram: &str) -> u32 {

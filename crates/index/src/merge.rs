@@ -9,7 +9,7 @@ use base::{AccountId, EmailId};
 use bytes::Bytes;
 use storage::{CacheFile, Error, Storage};
 
-use crate::encode::{Blocks, Budget, id_bytes, table_bytes};
+use crate::encode::{Blocks, Budget, bits_max, id_bytes, longest_useful, table_bytes};
 use crate::segment::{Damaged, Entries, FIXED_BYTES, Fixed};
 use crate::shelf::Segment;
 use crate::update::{Pause, Progress};
@@ -89,7 +89,8 @@ impl<'m> Merge<'m> {
         Self { storage, account, fingerprint, inputs, documents, text_bytes }
     }
 
-    /// Reads the segments twice, for lengths and for lists, and writes the new one as `name`.
+    /// Writes the new segment as `name`. Where the segments are far below their share of the text they
+    /// are read once; otherwise twice, for lengths and for lists.
     pub(crate) async fn run(
         &self,
         name: &str,
@@ -97,24 +98,47 @@ impl<'m> Merge<'m> {
         pause: &mut Pause<'_>,
     ) -> Result<Merged, Error> {
         let documents = self.documents.len() as u32;
+        let bits = |input: &Input| input.segment.head.file_bytes() * 8;
+        let bits: u64 = self.inputs.iter().map(bits).sum();
+        let longest = longest_useful(documents);
+        if bits / 2 * 3 <= bits_max(self.text_bytes)
+            && let Some(end) = self.write(name, (longest, true), progress, pause).await?
+        {
+            return Ok(end);
+        }
         let mut measured = Pass::Measure(Budget::new(documents, self.text_bytes));
         if let Some(end) = self.pass(&mut measured, progress, pause).await? {
             return Ok(end);
         }
         let Pass::Measure(budget) = measured else { return Ok(Merged::Ended) };
+        let written = self.write(name, (budget.longest(), false), progress, pause).await?;
+        Ok(written.unwrap_or(Merged::Ended))
+    }
+
+    /// Writes lists of up to `longest` documents. `None`: they `must_fit` into their share of the text,
+    /// and did not.
+    async fn write(
+        &self,
+        name: &str,
+        (longest, must_fit): (u32, bool),
+        progress: &mut Progress,
+        pause: &mut Pause<'_>,
+    ) -> Result<Option<Merged>, Error> {
+        let documents = self.documents.len() as u32;
         let mut file = self.storage.cache_create(self.account, name).await?;
         let ids: Bytes = id_bytes(&self.documents).into();
         let ids_crc = crc32c::crc32c(&ids);
         let blocks_at = (FIXED_BYTES + ids.len()) as u64;
         file.write(FIXED_BYTES as u64, ids).await?;
-        let output = Output { file, blocks_at, blocks: Blocks::new(documents, budget.longest()) };
+        let output = Output { file, blocks_at, blocks: Blocks::new(documents, longest) };
         let mut written = Pass::Write(output);
         if let Some(end) = self.pass(&mut written, progress, pause).await? {
-            return Ok(end);
+            return Ok(Some(end));
         }
-        let Pass::Write(Output { mut file, blocks, .. }) = written else {
-            return Ok(Merged::Ended);
-        };
+        let Pass::Write(Output { mut file, blocks, .. }) = written else { return Ok(None) };
+        if must_fit && !blocks.fits(self.text_bytes) {
+            return Ok(None);
+        }
         let (at, bytes, table) = blocks.finish();
         let table_at = blocks_at + at + bytes.len() as u64;
         file.write(blocks_at + at, bytes.into()).await?;
@@ -130,7 +154,7 @@ impl<'m> Merge<'m> {
         file.write(table_at, table.into()).await?;
         file.write(0, fixed.encode(self.fingerprint).into()).await?;
         file.finish().await?;
-        Ok(Merged::Done)
+        Ok(Some(Merged::Done))
     }
 
     /// Tells all keys in order with their documents. An answer: how it ended too early.
