@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base::{AccountId, MailboxId, Uid, UidSet, UidValidity};
+use base::{AccountId, MailboxId, Uid, UidValidity};
 use bytes::Bytes;
 use mailbox::Mailbox;
-use mailbox::sort::{Criterion, Sorter};
-use mailbox::thread::{Algorithm, ThreadTree};
+use mailbox::keys;
+use mailbox::sort::Criterion;
+use mailbox::thread::Algorithm;
 use message::column::Column;
 
 /// Which mailbox of which account.
@@ -22,10 +23,12 @@ pub type Place = (AccountId, MailboxId);
 pub struct Memo {
     /// Header fields, by their names in lower case.
     pub fields: Cache<(Place, String), Field>,
+    /// Keys of all messages.
+    pub columns: Cache<(Place, keys::Kind), Arc<keys::Column>>,
+    /// Held by whoever writes files of keys.
+    pub saving: async_lock::Mutex<()>,
     /// Orders of all messages.
     pub orders: Cache<(Place, Vec<Criterion>), Arc<Order>>,
-    /// Threads of the messages that were asked for last.
-    pub threads: Cache<(Place, Algorithm), Arc<Threads>>,
     /// Answers about all messages, as they were written.
     pub answers: Cache<(Place, Question), Answer>,
 }
@@ -80,19 +83,10 @@ pub struct Field {
 /// An order of all messages.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// Has their UIDs in order.
-    pub sorter: Sorter,
-    /// Messages below this UID are in it, or were not there when it was made.
-    pub below: Uid,
-}
-
-/// Threads of some messages.
-#[derive(Debug)]
-pub struct Threads {
     /// The messages.
-    pub uids: UidSet,
-    /// Numbered by UID.
-    pub tree: ThreadTree,
+    pub messages: Messages,
+    /// Their UIDs in order.
+    pub uids: Vec<u32>,
 }
 
 impl Memo {
@@ -101,8 +95,9 @@ impl Memo {
         let cache = |share: usize| bytes_max / share;
         Self {
             fields: Cache::new(cache(2)),
-            orders: Cache::new(cache(4)),
-            threads: Cache::new(cache(8)),
+            columns: Cache::new(cache(4)),
+            saving: async_lock::Mutex::default(),
+            orders: Cache::new(cache(8)),
             answers: Cache::new(cache(8)),
         }
     }

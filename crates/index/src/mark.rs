@@ -6,6 +6,11 @@ use storage::{Error, Storage};
 
 /// Its name, which no segment has.
 pub(crate) const NAME: &str = "upto";
+/// Keys for SORT and THREAD are kept beside the index and are none of it.
+pub(crate) fn is_foreign(name: &str) -> bool {
+    name.trim_end_matches(".new").ends_with(mailbox::keys::NAME_SUFFIX)
+}
+
 const MAGIC: [u8; 8] = *b"martupto";
 const BYTES: usize = 28;
 
@@ -39,7 +44,7 @@ pub(crate) async fn read(
     fingerprint: u32,
 ) -> Result<Option<ModSeq>, Error> {
     let mut names = storage.cache_list(account).await?;
-    names.retain(|name| name != NAME);
+    names.retain(|name| name != NAME && !is_foreign(name));
     let range = 0..BYTES as u64;
     let parts = storage.cache_read(account, NAME, std::iter::once(range).collect()).await?;
     let bytes = parts.and_then(|mut parts| parts.pop());
@@ -49,6 +54,14 @@ pub(crate) async fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_foreign() {
+        let kind = mailbox::keys::Kind::Sent;
+        let keys = mailbox::keys::name(base::MailboxId::new(ModSeq::ZERO.next()), kind);
+        assert!(is_foreign(&keys) && is_foreign(&format!("{keys}.new")), "{keys}");
+        assert!(!is_foreign("0000000000000001.seg") && !is_foreign("noise"));
+    }
 
     #[test]
     fn only_of_these_segments() {

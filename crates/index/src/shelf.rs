@@ -139,7 +139,7 @@ impl Shelf {
             return Ok(Arc::clone(catalogue));
         }
         let mut names = storage.cache_list(self.account).await?;
-        names.retain(|name| name != mark::NAME);
+        names.retain(|name| name != mark::NAME && !mark::is_foreign(name));
         names.sort_unstable();
         let mut found = Vec::new();
         for name in names {

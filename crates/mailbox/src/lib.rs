@@ -11,6 +11,7 @@ mod chunk;
 mod codec;
 mod group;
 mod history;
+pub mod keys;
 pub mod mailbox;
 mod range;
 pub mod record;

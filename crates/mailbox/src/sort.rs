@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use message::SortKeys;
+use base::{Uid, UidSet};
 
-use crate::Row;
+use crate::keys::{Columns, Kind, Rows, SortKey};
 
 /// What messages are compared by.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -38,195 +38,114 @@ pub struct Criterion {
     pub reverse: bool,
 }
 
-impl Criterion {
-    /// Whether [`SortKeys`] are needed, and not only columns.
-    pub fn needs_keys(self) -> bool {
-        !matches!(self.by, By::Arrival | By::Size)
+impl By {
+    /// The column it compares; `None`: the internal date or the size, which every row has.
+    pub fn kind(self) -> Option<Kind> {
+        Some(match self {
+            Self::Arrival | Self::Size => return None,
+            Self::Date => Kind::Sent,
+            Self::Cc => Kind::Text(SortKey::Cc),
+            Self::From => Kind::Text(SortKey::From),
+            Self::Subject => Kind::Text(SortKey::Subject),
+            Self::To => Kind::Text(SortKey::To),
+            Self::DisplayFrom => Kind::Text(SortKey::DisplayFrom),
+            Self::DisplayTo => Kind::Text(SortKey::DisplayTo),
+        })
+    }
+
+    /// What is compared of each message, so that numbers order as it does.
+    fn values(self, uids: &UidSet, rows: Rows<'_>, columns: &Columns) -> Vec<u64> {
+        // The sign bit turned: negative ones first.
+        let signed = |number: i64| number.cast_unsigned() ^ (1 << 63);
+        match self.kind() {
+            Some(Kind::Text(key)) => columns.ranks(key, uids).into_iter().map(u64::from).collect(),
+            Some(_) => columns.sent(uids, rows).into_iter().map(signed).collect(),
+            None if self == Self::Size => rows().map(|row| u64::from(row.size)).collect(),
+            None => rows().map(|row| signed(row.internal_date.seconds())).collect(),
+        }
     }
 }
 
-/// The sent date in seconds since 1970 UTC: `Date:`, or else the internal date (RFC 5256 §2.2).
-pub fn sent_seconds(row: &Row, keys: &SortKeys) -> i64 {
-    keys.date.unwrap_or(row.internal_date).seconds()
-}
-
-/// Collects messages and puts them into order. Holds of each message what the criteria compare.
-#[derive(Clone, Debug)]
-pub struct Sorter {
-    criteria: Vec<Criterion>,
-    numbers: Vec<u32>,
-    /// The messages that were sorted, by their places in `numbers`.
-    order: Vec<u32>,
-    /// For each criterion what it compares.
-    columns: Vec<Column>,
-}
-
-/// What one criterion compares, message by message.
-#[derive(Clone, Debug)]
-enum Column {
-    Numbers(Vec<i64>),
-    Texts {
-        /// Where each one ends.
-        ends: Vec<usize>,
-        texts: String,
-    },
-}
-
-impl Column {
-    fn text(ends: &[usize], texts: &str, at: u32) -> (usize, usize) {
-        let at = at as usize;
-        let start = at.checked_sub(1).map_or(0, |before| ends[before]);
-        (start, ends[at].min(texts.len()))
-    }
-
-    /// Orders as the values do as far as it goes; equal ones have to be compared.
-    fn prefix(&self, at: u32) -> u64 {
-        match self {
-            // The sign bit turned: negative ones first.
-            Self::Numbers(numbers) => numbers[at as usize].cast_unsigned() ^ (1 << 63),
-            Self::Texts { ends, texts } => {
-                let (start, end) = Self::text(ends, texts, at);
-                let mut first = [0; 8];
-                let bytes = &texts.as_bytes()[start..end.min(start + 8)];
-                first[..bytes.len()].copy_from_slice(bytes);
-                u64::from_be_bytes(first)
+/// Messages in order: their UIDs. `rows` are those of `uids`, which `columns` have the keys of;
+/// between equals mailbox order decides. `before` is an order by the same criteria of most of them,
+/// if there is one: then only the others have to find their places.
+pub fn order(
+    criteria: &[Criterion],
+    (uids, rows): (&UidSet, Rows<'_>),
+    columns: &Columns,
+    before: Option<&[u32]>,
+) -> Vec<u32> {
+    let numbers: Vec<u32> = uids.iter().map(Uid::get).collect();
+    let mut values: Vec<Vec<u64>> = criteria
+        .iter()
+        .map(|criterion| {
+            let mut values = criterion.by.values(uids, rows, columns);
+            if criterion.reverse {
+                values.iter_mut().for_each(|value| *value = !*value);
             }
+            values.resize(numbers.len(), u64::MAX);
+            values
+        })
+        .collect();
+    let rest = values.split_off(values.len().min(1));
+    let first = values.pop().unwrap_or_else(|| vec![0; numbers.len()]);
+    let mut order: Vec<(u64, u32)> = match before {
+        None => first.iter().copied().zip(0..).collect(),
+        Some(before) => {
+            begun(uids, before).into_iter().map(|at| (first[at as usize], at)).collect()
         }
+    };
+    let compare = |&(p, a): &(u64, u32), &(q, b): &(u64, u32)| {
+        let of_others = || {
+            let both = rest.iter().map(|values| values[a as usize].cmp(&values[b as usize]));
+            both.into_iter().find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
+        };
+        p.cmp(&q).then_with(of_others).then(a.cmp(&b))
+    };
+    match (before, &rest[..]) {
+        (None, []) => order.sort_unstable(),
+        (None, _) => order.sort_unstable_by(compare),
+        // It makes use of what is sorted already.
+        (Some(_), _) => order.sort_by(compare),
     }
-
-    fn compare(&self, a: u32, b: u32) -> Ordering {
-        match self {
-            Self::Numbers(numbers) => numbers[a as usize].cmp(&numbers[b as usize]),
-            Self::Texts { ends, texts } => {
-                let of = |at: u32| {
-                    let (start, end) = Self::text(ends, texts, at);
-                    &texts.as_bytes()[start..end]
-                };
-                of(a).cmp(of(b))
-            }
-        }
-    }
-
-    fn memory_bytes(&self) -> usize {
-        match self {
-            Self::Numbers(numbers) => numbers.capacity() * size_of::<i64>(),
-            Self::Texts { ends, texts } => ends.capacity() * size_of::<usize>() + texts.capacity(),
-        }
-    }
+    order.into_iter().map(|(_, at)| numbers[at as usize]).collect()
 }
 
-impl Sorter {
-    /// A sorter by `criteria`, the most important first.
-    pub fn new(criteria: Vec<Criterion>) -> Self {
-        let column = |criterion: &Criterion| match criterion.by {
-            By::Arrival | By::Date | By::Size => Column::Numbers(Vec::new()),
-            _ => Column::Texts { ends: Vec::new(), texts: String::new() },
-        };
-        let columns = criteria.iter().map(column).collect();
-        Self { criteria, numbers: Vec::new(), order: Vec::new(), columns }
-    }
-
-    /// Whether [`Sorter::push`] looks at its `keys`.
-    pub fn needs_keys(&self) -> bool {
-        self.criteria.iter().any(|criterion| criterion.needs_keys())
-    }
-
-    /// Adds a message that is answered as `number`. Messages come in mailbox order, which decides
-    /// between equals.
-    pub fn push(&mut self, number: u32, row: &Row, keys: &SortKeys) {
-        self.numbers.push(number);
-        for (criterion, column) in self.criteria.iter().zip(&mut self.columns) {
-            let (numeric, text) = match criterion.by {
-                By::Arrival => (row.internal_date.seconds(), ""),
-                By::Date => (sent_seconds(row, keys), ""),
-                By::Size => (i64::from(row.size), ""),
-                By::Cc => (0, &*keys.cc),
-                By::From => (0, &*keys.from),
-                By::To => (0, &*keys.to),
-                By::Subject => (0, &*keys.base_subject),
-                By::DisplayFrom => (0, &*keys.display_from),
-                By::DisplayTo => (0, &*keys.display_to),
-            };
-            match column {
-                Column::Numbers(numbers) => numbers.push(numeric),
-                Column::Texts { ends, texts } => {
-                    texts.push_str(text);
-                    ends.push(texts.len());
-                }
-            }
+/// The places of messages in `uids`: first as in `before`, then the others.
+fn begun(uids: &UidSet, before: &[u32]) -> Vec<u32> {
+    let mut count = 0;
+    let starts: Vec<(u32, u32, u32)> = uids
+        .ranges()
+        .iter()
+        .map(|&(first, last)| {
+            let range = (first.get(), last.get(), count);
+            count += last.get() - first.get() + 1;
+            range
+        })
+        .collect();
+    let place = |uid: u32| {
+        let at = starts.partition_point(|&(_, last, _)| last < uid);
+        let &(first, _, before) = starts.get(at).filter(|&&(first, ..)| first <= uid)?;
+        Some(before + (uid - first))
+    };
+    let mut is_new = vec![true; count as usize];
+    let mut places = Vec::with_capacity(count as usize);
+    for at in before.iter().filter_map(|&uid| place(uid)) {
+        if std::mem::replace(&mut is_new[at as usize], false) {
+            places.push(at);
         }
     }
-
-    /// How many messages there are.
-    pub fn len(&self) -> usize {
-        self.numbers.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.numbers.is_empty()
-    }
-
-    /// Memory it takes, in bytes.
-    pub fn memory_bytes(&self) -> usize {
-        self.columns.iter().map(Column::memory_bytes).sum::<usize>()
-            + (self.numbers.capacity() + self.order.capacity()) * size_of::<u32>()
-    }
-
-    /// Puts the messages into order. More may be added afterwards: then only those are sorted, and
-    /// put where they belong among the others.
-    pub fn sort(&mut self) {
-        let new = self.order.len() as u32..self.numbers.len() as u32;
-        // Most comparisons are of one number each.
-        let (first, reverse) = (self.columns.first(), self.criteria.first().map(|c| c.reverse));
-        let prefix = |at: u32| {
-            let prefix = first.map_or(0, |column| column.prefix(at));
-            if reverse == Some(true) { !prefix } else { prefix }
-        };
-        let mut added: Vec<(u64, u32)> = new.map(|at| (prefix(at), at)).collect();
-        added.sort_unstable_by(|&(p, a), &(q, b)| {
-            // Between equals mailbox order decides.
-            p.cmp(&q).then_with(|| self.compare(a, b)).then(a.cmp(&b))
-        });
-        let mut order = Vec::with_capacity(self.numbers.len());
-        let mut rest = &self.order[..];
-        for (_, at) in added {
-            let before = rest.partition_point(|&other| self.compare(other, at).is_le());
-            order.extend_from_slice(&rest[..before]);
-            order.push(at);
-            rest = &rest[before..];
-        }
-        order.extend_from_slice(rest);
-        self.order = order;
-    }
-
-    fn compare(&self, a: u32, b: u32) -> Ordering {
-        let by = |(criterion, column): (&Criterion, &Column)| {
-            let ordering = column.compare(a, b);
-            if criterion.reverse { ordering.reverse() } else { ordering }
-        };
-        let differing = |ordering: &Ordering| ordering.is_ne();
-        let all = self.criteria.iter().zip(&self.columns).map(by);
-        all.into_iter().find(differing).unwrap_or(Ordering::Equal)
-    }
-
-    /// The numbers of the messages that were sorted, in order.
-    pub fn numbers(&self) -> impl DoubleEndedIterator<Item = u32> + '_ {
-        self.order.iter().map(|&message| self.numbers[message as usize])
-    }
-
-    /// The numbers in order.
-    pub fn finish(mut self) -> Vec<u32> {
-        self.sort();
-        self.numbers().collect()
-    }
+    places.extend((0..count).filter(|&at| is_new[at as usize]));
+    places
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::Position;
-    use base::{DateTime, EmailId, ModSeq, SystemFlags, ThreadId, Uid};
+    use crate::keys::tests::columns;
+    use crate::{Position, Row};
+    use base::{DateTime, EmailId, ModSeq, SystemFlags, ThreadId};
+    use message::KeysView;
     use proptest::prelude::*;
 
     pub(crate) fn row(uid: u32, size: u32, seconds: i64) -> Row {
@@ -243,27 +162,31 @@ pub(crate) mod tests {
         }
     }
 
-    fn keys(subject: &str, date: Option<(i64, i16)>) -> SortKeys {
-        SortKeys {
-            base_subject: subject.into(),
-            date: date.map(|(seconds, offset)| DateTime::new(seconds, offset)),
-            ..SortKeys::default()
-        }
+    fn sort(
+        messages: &[(Row, KeysView<'_>)],
+        criteria: &[Criterion],
+        before: Option<&[u32]>,
+    ) -> Vec<u32> {
+        let columns = columns(messages.iter().map(|(row, keys)| (row.uid, *keys)));
+        let uids: UidSet = messages.iter().map(|(row, _)| row.uid).collect();
+        let rows =
+            || -> Box<dyn Iterator<Item = Row>> { Box::new(messages.iter().map(|(row, _)| *row)) };
+        order(criteria, (&uids, &rows), &columns, before)
     }
 
-    fn sort(criteria: &[(By, bool)]) -> Vec<u32> {
-        let criteria = criteria.iter().map(|&(by, reverse)| Criterion { by, reverse }).collect();
-        let mut sorter = Sorter::new(criteria);
-        // The time zone does not matter for DATE; without a date the internal date counts.
-        sorter.push(1, &row(1, 30, 500), &keys("b", Some((100, 600))));
-        sorter.push(2, &row(2, 10, 400), &keys("a", Some((300, -600))));
-        sorter.push(3, &row(3, 20, 200), &keys("b", None));
-        sorter.push(4, &row(4, 20, 900), &keys("", Some((300, 0))));
-        sorter.finish()
+    fn keys(subject: &str, sent: Option<i64>) -> KeysView<'_> {
+        KeysView { sent, ..KeysView::default() }.with_text(SortKey::Subject, subject)
     }
 
     #[test]
     fn orders() {
+        // Without a date the internal date counts.
+        let messages = [
+            (row(1, 30, 500), keys("b", Some(100))),
+            (row(2, 10, 400), keys("a", Some(300))),
+            (row(3, 20, 200), keys("b", None)),
+            (row(4, 20, 900), keys("", Some(300))),
+        ];
         for (criteria, order) in [
             (&[(By::Arrival, false)][..], [3, 2, 1, 4]),
             (&[(By::Date, false)], [1, 3, 2, 4]),
@@ -273,43 +196,51 @@ pub(crate) mod tests {
             (&[(By::Subject, true)], [1, 3, 2, 4]),
             (&[(By::Subject, false), (By::Date, true)], [4, 2, 3, 1]),
             (&[(By::From, false)], [1, 2, 3, 4]),
+            (&[], [1, 2, 3, 4]),
         ] {
-            assert_eq!(sort(criteria), order, "{criteria:?}");
+            let criterion = |&(by, reverse): &(By, bool)| Criterion { by, reverse };
+            let criteria: Vec<Criterion> = criteria.iter().map(criterion).collect();
+            assert_eq!(sort(&messages, &criteria, None), order, "{criteria:?}");
         }
     }
 
     proptest! {
-        /// Every criterion orders; ties keep mailbox order, also when reversed.
+        /// Every criterion orders; ties keep mailbox order, also when reversed; an order of some
+        /// messages, which may be gone, changes nothing.
         #[test]
         fn equals_stable_sorts_from_the_last_criterion(
             messages in prop::collection::vec((0u32..4, 0i64..4, "[ab]{0,10}"), 0..20),
-            criteria in prop::collection::vec((0usize..3, any::<bool>()), 1..4),
-            sorted_at in prop::collection::vec(any::<bool>(), 20),
+            criteria in prop::collection::vec((0usize..4, any::<bool>()), 1..4),
+            first in 0usize..22,
         ) {
-            let by = [By::Size, By::Arrival, By::Subject];
+            let by = [By::Size, By::Arrival, By::Subject, By::Date];
             let criteria_of = |&(at, reverse): &(usize, bool)| Criterion { by: by[at], reverse };
-            let mut sorter = Sorter::new(criteria.iter().map(criteria_of).collect());
-            let mut expected: Vec<(u32, (u32, i64, String))> = Vec::new();
-            for (at, (size, seconds, subject)) in messages.into_iter().enumerate() {
-                let number = at as u32 + 1;
-                sorter.push(number, &row(number, size, seconds), &keys(&subject, None));
-                if sorted_at[at] {
-                    sorter.sort();
-                }
-                expected.push((number, (size, seconds, subject)));
-            }
+            let asked: Vec<Criterion> = criteria.iter().map(criteria_of).collect();
+            let messages: Vec<(Row, KeysView<'_>)> = (1..).zip(&messages).map(|(uid, message)| {
+                let (size, seconds, subject) = message;
+                let sent = (seconds % 2 == 0).then_some(2 - seconds);
+                (row(uid, *size, *seconds), keys(subject, sent))
+            }).collect();
+            let mut expected: Vec<&(Row, KeysView<'_>)> = messages.iter().collect();
             for &(at, reverse) in criteria.iter().rev() {
-                expected.sort_by(|(_, a), (_, b)| {
+                expected.sort_by(|(a, of_a), (b, of_b)| {
+                    let seconds = |row: &Row| row.internal_date.seconds();
+                    let sent = |row: &Row, keys: &KeysView<'_>| keys.sent.unwrap_or(seconds(row));
                     let ordering = match at {
-                        0 => a.0.cmp(&b.0),
-                        1 => a.1.cmp(&b.1),
-                        _ => a.2.cmp(&b.2),
+                        0 => a.size.cmp(&b.size),
+                        1 => seconds(a).cmp(&seconds(b)),
+                        2 => of_a.text(SortKey::Subject).cmp(of_b.text(SortKey::Subject)),
+                        _ => sent(a, of_a).cmp(&sent(b, of_b)),
                     };
                     if reverse { ordering.reverse() } else { ordering }
                 });
             }
-            let expected: Vec<u32> = expected.into_iter().map(|(number, _)| number).collect();
-            prop_assert_eq!(sorter.finish(), expected);
+            let expected: Vec<u32> = expected.into_iter().map(|(row, _)| row.uid.get()).collect();
+            let first = first.min(messages.len());
+            let mut before = sort(&messages[..first], &asked, None);
+            before.push(1000);
+            prop_assert_eq!(&sort(&messages, &asked, Some(&before)), &expected);
+            prop_assert_eq!(sort(&messages, &asked, None), expected);
         }
     }
 }

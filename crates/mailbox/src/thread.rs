@@ -4,10 +4,10 @@
 
 mod references;
 
-use message::{SortKeys, ThreadKeys};
+use base::UidSet;
 
-use crate::Row;
-use crate::sort::sent_seconds;
+use crate::keys::{Columns, Kind, Rows, SortKey, Values, lookup};
+use references::References;
 
 /// How messages are threaded.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -51,64 +51,53 @@ impl ThreadTree {
     }
 }
 
-/// Collects messages and threads them.
-#[derive(Debug)]
-pub struct Threader {
-    kind: Kind,
+impl Algorithm {
+    /// The columns it needs.
+    pub fn kinds(self) -> &'static [Kind] {
+        const ALL: [Kind; 3] = [Kind::Sent, Kind::Text(SortKey::Subject), Kind::Links];
+        match self {
+            Self::OrderedSubject => &ALL[..2],
+            Self::References => &ALL,
+        }
+    }
 }
 
-#[derive(Debug)]
-enum Kind {
-    Subject(Vec<BySubject>),
-    References(references::References),
+/// Threads of messages. `rows` are those of `uids`, which `columns` have the keys of; messages are
+/// numbered by UID.
+pub fn thread(
+    algorithm: Algorithm,
+    (uids, rows): (&UidSet, Rows<'_>),
+    columns: &Columns,
+) -> ThreadTree {
+    let sent = columns.sent(uids, rows);
+    let subjects = columns.ranks(SortKey::Subject, uids);
+    let messages = uids.iter().zip(sent).zip(subjects);
+    let messages = messages.map(|((uid, sent), subject)| Sent { subject, sent, number: uid.get() });
+    match (algorithm, columns.values(Kind::Links)) {
+        (Algorithm::References, Some((of, Values::Links(links)))) => {
+            let mut threads = References::new(links);
+            messages.zip(lookup(of, uids)).for_each(|(message, (_, at))| threads.push(message, at));
+            threads.finish()
+        }
+        _ => by_subject(messages.collect()),
+    }
 }
 
-#[derive(Debug)]
-struct BySubject {
-    subject: Box<str>,
+/// What messages are put together and ordered by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Sent {
+    /// Equal for equal base subjects, 0 for the empty one.
+    subject: u32,
     sent: i64,
     number: u32,
 }
 
-impl Threader {
-    /// Threads by `algorithm`.
-    pub fn new(algorithm: Algorithm) -> Self {
-        let kind = match algorithm {
-            Algorithm::OrderedSubject => Kind::Subject(Vec::new()),
-            Algorithm::References => Kind::References(references::References::default()),
-        };
-        Self { kind }
-    }
-
-    /// Adds a message that is answered as `number`. Messages come in mailbox order, numbers
-    /// ascending.
-    pub fn push(&mut self, number: u32, row: &Row, sort: &SortKeys, thread: &ThreadKeys) {
-        let sent = sent_seconds(row, sort);
-        match &mut self.kind {
-            Kind::Subject(messages) => {
-                messages.push(BySubject { subject: (*sort.base_subject).into(), sent, number });
-            }
-            Kind::References(references) => references.push(number, sent, sort, thread),
-        }
-    }
-
-    /// The threads.
-    pub fn finish(self) -> ThreadTree {
-        match self.kind {
-            Kind::Subject(messages) => by_subject(messages),
-            Kind::References(references) => references.finish(),
-        }
-    }
-}
-
 /// Messages of one base subject are one thread; all but its first are replies to the first.
-fn by_subject(mut messages: Vec<BySubject>) -> ThreadTree {
-    messages.sort_by(|a, b| {
-        a.subject.cmp(&b.subject).then(a.sent.cmp(&b.sent)).then(a.number.cmp(&b.number))
-    });
-    let mut threads: Vec<&[BySubject]> = messages.chunk_by(|a, b| a.subject == b.subject).collect();
+fn by_subject(mut messages: Vec<Sent>) -> ThreadTree {
+    messages.sort_unstable_by_key(|message| (message.subject, message.sent, message.number));
+    let mut threads: Vec<&[Sent]> = messages.chunk_by(|a, b| a.subject == b.subject).collect();
     threads.sort_by_key(|thread| thread.first().map(|first| (first.sent, first.number)));
-    let node = |(at, message): (usize, &BySubject)| Node {
+    let node = |(at, message): (usize, &Sent)| Node {
         depth: u32::from(at > 0),
         number: Some(message.number),
     };
@@ -120,28 +109,37 @@ fn by_subject(mut messages: Vec<BySubject>) -> ThreadTree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sort::tests::row;
+    use crate::keys::tests::columns;
+    use base::Uid;
+    use message::{Ids, KeysView};
 
     /// One message: id, references, subject (`Re: ` makes it a reply), sent second.
     type Mail<'a> = (&'a str, &'a str, &'a str, i64);
 
     fn thread(algorithm: Algorithm, mails: &[Mail<'_>]) -> String {
-        let mut threader = Threader::new(algorithm);
-        for (at, &(id, references, subject, sent)) in mails.iter().enumerate() {
+        let references: Vec<Vec<&str>> =
+            mails.iter().map(|mail| mail.1.split_whitespace().collect()).collect();
+        let mut keys = Vec::new();
+        for (&(id, _, subject, sent), references) in mails.iter().zip(&references) {
             let reply = subject.strip_prefix("Re: ");
-            let sort = SortKeys {
-                base_subject: reply.unwrap_or(subject).into(),
+            let view = KeysView {
+                sent: Some(sent),
                 is_reply: reply.is_some(),
-                ..SortKeys::default()
+                message_id: Some(id).filter(|id| !id.is_empty()),
+                ids: Ids::Plain(references),
+                ..KeysView::default()
             };
-            let keys = ThreadKeys {
-                message_id: (!id.is_empty()).then(|| id.into()),
-                references: references.split_whitespace().map(Into::into).collect(),
-            };
-            let number = at as u32 + 1;
-            threader.push(number, &row(number, 1, sent), &sort, &keys);
+            keys.push(view.with_text(SortKey::Subject, reply.unwrap_or(subject)));
         }
-        show(&threader.finish())
+        show(&tree(algorithm, &keys))
+    }
+
+    /// Messages numbered from 1.
+    fn tree(algorithm: Algorithm, keys: &[KeysView<'_>]) -> ThreadTree {
+        let uid = |n: usize| Uid::new(n as u32 + 1).unwrap();
+        let columns = columns((0..).map(uid).zip(keys.iter().copied()));
+        let uids: UidSet = (0..keys.len()).map(uid).collect();
+        super::thread(algorithm, (&uids, &|| Box::new(std::iter::empty())), &columns)
     }
 
     /// Depth by indentation is what the tree says: `1 >2 >>3 4`.
@@ -245,17 +243,15 @@ mod tests {
         const LENGTH: u32 = 100_000;
         // Evens before odds in time of arrival: every odd one joins two chains that exist.
         let order = (1..=LENGTH).filter(|n| n % 2 == 0).chain((1..=LENGTH).filter(|n| n % 2 == 1));
-        let mut threader = Threader::new(Algorithm::References);
-        for (at, id) in order.enumerate() {
-            let number = at as u32 + 1;
-            let keys = ThreadKeys {
-                message_id: Some(id.to_string()),
-                references: if id > 1 { vec![(id - 1).to_string()] } else { vec![] },
-            };
-            let row = row(number, 1, i64::from(id));
-            threader.push(number, &row, &SortKeys::default(), &keys);
-        }
-        let tree = threader.finish();
+        let ids: Vec<String> = (0..=LENGTH).map(|id| id.to_string()).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let keys = |id: u32| KeysView {
+            sent: Some(i64::from(id)),
+            message_id: Some(ids[id as usize]),
+            ids: Ids::Plain(if id > 1 { &ids[id as usize - 1..id as usize] } else { &[] }),
+            ..KeysView::default()
+        };
+        let tree = tree(Algorithm::References, &order.map(keys).collect::<Vec<_>>());
         assert_eq!(tree.nodes.len(), LENGTH as usize);
         assert!(tree.nodes.iter().zip(0..).all(|(node, depth)| node.depth == depth));
         assert_eq!(tree.child_counts().iter().filter(|&&count| count == 1).count(), 99_999);

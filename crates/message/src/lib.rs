@@ -17,6 +17,7 @@ mod envelope;
 pub mod fold;
 pub mod header;
 mod keys;
+mod keys_view;
 pub mod message_id;
 mod mime;
 mod params;
@@ -33,7 +34,9 @@ mod walk;
 
 use base::{DateTime, Limits};
 
+pub use keys_view::{Ids, KeysView};
 pub use parser::Parser;
+pub use printed::VERSION as SUMMARY_VERSION;
 pub use summary::Summary;
 
 /// A MIME part: where it lies in the message and what it is.
@@ -89,6 +92,28 @@ pub struct SortKeys {
     pub display_from: String,
     /// Display name of the first `To:` address, or its address.
     pub display_to: String,
+}
+
+/// The texts among the [`SortKeys`], in the order of a summary.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum SortKey {
+    /// Base subject (RFC 5256 §2.1).
+    Subject,
+    /// Local part of the first `From:` address.
+    From,
+    /// Local part of the first `To:` address.
+    To,
+    /// Local part of the first `Cc:` address.
+    Cc,
+    /// Display name of the first `From:` address, or its address (RFC 5957 §3).
+    DisplayFrom,
+    /// Display name of the first `To:` address, or its address.
+    DisplayTo,
+}
+
+impl SortKey {
+    /// How many there are.
+    pub const COUNT: usize = 6;
 }
 
 /// Keys for THREAD=REFERENCES (RFC 5256 §3): message ids without `<>`, normalised.

@@ -8,8 +8,9 @@ use std::ops::Range;
 
 use crate::codec::{Reader, put_bytes, put_number};
 
-/// Changes with the layout and with what is printed, so that caches are made anew.
-pub(crate) const VERSION: u8 = 2;
+/// Version of a summary's binary form. Changes with the layout and with what is printed or made of a
+/// message, so that caches are made anew.
+pub const VERSION: u8 = 2;
 
 /// What FETCH answers from a summary (RFC 9051 §7.5.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

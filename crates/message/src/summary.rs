@@ -16,7 +16,7 @@ use crate::envelope::Envelope;
 use crate::keys::Keys;
 use crate::printed::{self, Item, OWN_ENVELOPE, OWN_STRUCTURE, VERSION};
 use crate::structure::{Form, Node};
-use crate::{Part, SortKeys, ThreadKeys, TransferEncoding};
+use crate::{Ids, KeysView, Part, SortKey, SortKeys, ThreadKeys, TransferEncoding};
 
 /// Deeper trees are not made, and would overflow a stack.
 const DEPTH_MAX: usize = 256;
@@ -136,11 +136,7 @@ impl Summary {
     /// Reads [`Summary::encode`]'s form; `None` for any other version or bytes.
     pub fn decode(bytes: &Bytes) -> Option<Self> {
         let mut reader = Reader::new(bytes, 0);
-        let own = printed::read_head(&mut reader)?;
-        (0..1 + (own & OWN_ENVELOPE))
-            .try_for_each(|_| printed::envelope(&mut reader, false).map(drop))?;
-        (0..1 + (own >> 1 & 1))
-            .try_for_each(|_| printed::structure(&mut reader, Item::Body, false).map(drop))?;
+        skip_printed(&mut reader)?;
         let tree_at = reader.position();
         skip_part(&mut reader, 0, DEPTH_MAX)?;
         let keys_at = reader.position();
@@ -149,6 +145,13 @@ impl Summary {
         let encoded = bytes.clone();
         reader.is_at_end().then_some(Self { encoded, tree_at, keys_at, root, keys })
     }
+}
+
+fn skip_printed(reader: &mut Reader<'_>) -> Option<()> {
+    let own = printed::read_head(reader)?;
+    (0..1 + (own & OWN_ENVELOPE)).try_for_each(|_| printed::envelope(reader, false).map(drop))?;
+    (0..1 + (own >> 1 & 1))
+        .try_for_each(|_| printed::structure(reader, Item::Body, false).map(drop))
 }
 
 /// The summary of a message that was read.
@@ -291,6 +294,26 @@ fn read_date(reader: &mut Reader<'_>) -> Option<DateTime> {
         packed = packed << 8 | u64::from(reader.byte()?);
     }
     Some(DateTime::unpack(packed))
+}
+
+/// As [`KeysView::read`].
+pub(crate) fn view_keys(summary: &[u8]) -> Option<KeysView<'_>> {
+    let mut reader = Reader::new(summary, 0);
+    skip_printed(&mut reader)?;
+    skip_part(&mut reader, 0, DEPTH_MAX)?;
+    let head = reader.byte().filter(|head| head >> 3 == 0)?;
+    let date = if head & 1 != 0 { Some(read_date(&mut reader)?) } else { None };
+    let mut texts = [""; SortKey::COUNT];
+    for text in &mut texts {
+        *text = reader.text()?;
+    }
+    let message_id = if head & 4 != 0 { Some(reader.text()?) } else { None };
+    let count = reader.number()?;
+    let ids = Ids::Encoded(count, summary.get(reader.position()..)?);
+    (0..count).try_for_each(|_| reader.text().map(drop))?;
+    let sent = date.map(DateTime::seconds);
+    let view = KeysView { sent, is_reply: head & 2 != 0, message_id, ids, texts };
+    reader.is_at_end().then_some(view)
 }
 
 fn skip_keys(reader: &mut Reader<'_>) -> Option<()> {

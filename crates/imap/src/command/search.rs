@@ -6,6 +6,7 @@
 pub(crate) mod answer;
 mod column;
 pub(crate) mod find;
+pub(crate) mod keys;
 pub(crate) mod numbers;
 mod resolve;
 mod text;

@@ -3,27 +3,23 @@
 //! RFC 5256 §3; the response: §4. It is written from a flat tree: a chain of replies may be as long
 //! as the mailbox, and nothing may recurse over it.
 
-use std::sync::Arc;
-
-use account::memo::{Answer, Messages, Question, Threads};
+use account::memo::{Answer, Messages, Question};
 use base::UidSet;
 use bytes::Bytes;
 use mailbox::Row;
-use mailbox::thread::{Algorithm, ThreadTree, Threader};
-use message::{SortKeys, ThreadKeys};
+use mailbox::thread::{self, Algorithm, ThreadTree};
 use wire::command::Thread;
 use wire::value::{Numbering, ThreadAlgorithm};
 
-use super::search;
+use super::search::keys::{self, KEPT_MIN};
 use super::search::numbers::Numbers;
+use super::search::{self};
 use crate::context::{Reading, Selected};
 use crate::error::{Done, No};
 use crate::progress::Progress;
 
 /// What an answer begins with, once it is worked out: progress is told between responses only.
 const THREAD: &[u8] = b"* THREAD ";
-/// Messages whose summaries are looked up together.
-const BATCH: usize = 512;
 /// Messages that are written between two looks at how much waits for the client.
 const AT_ONCE: usize = 1024;
 
@@ -51,22 +47,22 @@ async fn answer(
     algorithm: Algorithm,
 ) -> Result<(), No> {
     let messages = Messages::of(cx.mailbox.view.mailbox());
-    let is_whole = search::is_whole(cx, found) && found.len() >= KEPT_MIN as u64;
+    let is_whole = search::is_whole(cx, found) && found.len() >= KEPT_MIN;
     let question = Question::Thread(algorithm, numbering == Numbering::Uid);
     let key = ((cx.live.id(), cx.mailbox.id), question);
     let answers = &cx.shared.accounts.memo().answers;
     if is_whole && let Some(kept) = answers.get(&key).filter(|kept| kept.messages == messages) {
         return put(cx, kept.text).await;
     }
-    let threads = {
+    let tree = {
         let (reading, mut progress) = cx.long_work();
         progress.aim(found.len());
         thread(&reading, &mut progress, found, algorithm).await?
     };
     let numbers = Numbers::new(cx.mailbox, numbering, found);
-    let mut writer = Writer::new(&threads.tree, &numbers);
+    let mut writer = Writer::new(&tree, &numbers);
     // A number has up to ten digits; a space or two parentheses.
-    if is_whole && 12 * threads.tree.nodes.len() <= answers.value_bytes_max() {
+    if is_whole && 12 * tree.nodes.len() <= answers.value_bytes_max() {
         let mut text = Vec::new();
         while writer.step(&mut text) {}
         text.shrink_to_fit();
@@ -91,55 +87,18 @@ async fn put(cx: &mut Selected<'_>, text: Bytes) -> Result<(), No> {
     Ok(cx.out.flow().await?)
 }
 
-/// Fewer messages are not worth keeping their threads.
-const KEPT_MIN: usize = 256;
-
-/// The threads, numbered by UID. They are kept for whoever asks for the same messages again.
+/// The threads, numbered by UID.
 async fn thread(
     cx: &Reading<'_>,
     progress: &mut Progress<'_>,
-    uids: &UidSet,
+    found: &UidSet,
     algorithm: Algorithm,
-) -> Result<Arc<Threads>, No> {
-    let threads = &cx.shared.accounts.memo().threads;
-    let key = ((cx.live.id(), cx.mailbox.id), algorithm);
-    if let Some(kept) = threads.get(&key).filter(|kept| kept.uids == *uids) {
-        return Ok(kept);
-    }
-    let mut threader = Threader::new(algorithm);
-    let mut batch = Vec::with_capacity(BATCH);
-    for row in cx.mailbox.view.mailbox().rows_in(uids) {
-        batch.push(row);
-        if batch.len() == BATCH {
-            push(cx, &mut threader, &batch).await;
-            progress.add(batch.len());
-            progress.tell().await?;
-            batch.clear();
-        }
-    }
-    push(cx, &mut threader, &batch).await;
-    progress.add(batch.len());
-    progress.tell().await?;
-    let tree = threader.finish();
-    let made = Arc::new(Threads { uids: uids.clone(), tree });
-    if made.tree.nodes.len() >= KEPT_MIN {
-        let bytes = made.tree.nodes.len() * size_of::<mailbox::thread::Node>()
-            + size_of_val(made.uids.ranges());
-        threads.put(key, made.clone(), bytes);
-    }
-    Ok(made)
-}
-
-/// A message that cannot be read is a thread of its own.
-async fn push(cx: &Reading<'_>, threader: &mut Threader, rows: &[Row]) {
-    let (no_sort, no_thread) = (SortKeys::default(), ThreadKeys::default());
-    let summaries = cx.live.summaries(rows).await;
-    for (row, summary) in rows.iter().zip(&summaries) {
-        let summary = summary.as_ref().ok();
-        let sort = summary.map_or(&no_sort, |summary| summary.sort_keys());
-        let thread = summary.map_or(&no_thread, |summary| summary.thread_keys());
-        threader.push(row.uid.get(), row, sort, thread);
-    }
+) -> Result<ThreadTree, No> {
+    let mailbox = cx.mailbox.view.mailbox();
+    let found = found.intersection(&mailbox.uids());
+    let columns = keys::columns(cx, progress, &found, algorithm.kinds()).await?;
+    let rows = || -> Box<dyn Iterator<Item = Row>> { Box::new(mailbox.rows_in(&found)) };
+    Ok(thread::thread(algorithm, (&found, &rows), &columns))
 }
 
 /// Writes thread-lists (RFC 5256 §5): `(2)(3 6 (4 23)(44 7 96))`, a hidden parent as `((1)(2))`.

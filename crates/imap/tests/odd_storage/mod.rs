@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::future::poll_fn;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
@@ -25,6 +26,8 @@ pub(crate) struct Odd {
     pub(crate) octets_read: AtomicU64,
     /// Messages that were read.
     pub(crate) messages_read: AtomicU64,
+    /// Summaries that were asked for and answered.
+    pub(crate) summaries_read: AtomicU64,
     /// Messages that cannot be read.
     pub(crate) damaged: Mutex<HashSet<Position>>,
     /// Whether there is no room for records.
@@ -133,7 +136,13 @@ impl Storage for Odd {
         what: Extract,
         at: Vec<Position>,
     ) -> Task<'_, Result<Extracts, Error>> {
-        self.memory.extracts(account, what, at)
+        Box::pin(async move {
+            let found = self.memory.extracts(account, what, at).await?;
+            if what == Extract::Summary {
+                self.summaries_read.fetch_add(found.len() as u64, Ordering::SeqCst);
+            }
+            Ok(found)
+        })
     }
     fn put_extracts(
         &self,
@@ -153,5 +162,27 @@ impl Storage for Odd {
         pages: Pages,
     ) -> Task<'_, Result<(), Error>> {
         self.memory.save_snapshot(account, at, pages)
+    }
+    fn cache_list(&self, account: AccountId) -> Task<'_, Result<Vec<String>, Error>> {
+        self.memory.cache_list(account)
+    }
+    fn cache_read(
+        &self,
+        account: AccountId,
+        name: &str,
+        ranges: Vec<Range<u64>>,
+    ) -> Task<'_, Result<Option<Vec<Bytes>>, Error>> {
+        self.memory.cache_read(account, name, ranges)
+    }
+    fn cache_write(
+        &self,
+        account: AccountId,
+        name: &str,
+        bytes: Bytes,
+    ) -> Task<'_, Result<(), Error>> {
+        self.memory.cache_write(account, name, bytes)
+    }
+    fn cache_remove(&self, account: AccountId, name: &str) -> Task<'_, Result<(), Error>> {
+        self.memory.cache_remove(account, name)
     }
 }

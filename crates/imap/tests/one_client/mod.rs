@@ -22,7 +22,11 @@ impl Client {
     }
 
     pub(crate) fn with(limits: Limits) -> Self {
-        let storage = Arc::new(Odd::default());
+        Self::over(Arc::default(), limits)
+    }
+
+    /// A server that was started over what is stored.
+    pub(crate) fn over(storage: Arc<Odd>, limits: Limits) -> Self {
         let server = Server::over(storage.clone(), limits, imap::Settings::default());
         let mut executor = Executor::new();
         let (pipe, peer) = testkit::pipe::pipe();

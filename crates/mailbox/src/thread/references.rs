@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use message::{SortKeys, ThreadKeys};
-
-use super::{Node, ThreadTree};
+use super::{Node, Sent, ThreadTree};
+use crate::keys::Links;
 
 const NONE: usize = usize::MAX;
 
@@ -13,71 +12,94 @@ const NONE: usize = usize::MAX;
 const STEPS_PER_LINK: usize = 256;
 
 /// A message, or a dummy for one that is only referred to.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Message {
     number: Option<u32>,
+    /// As in [`Sent::subject`].
+    subject: u32,
     sent: i64,
-    subject: Box<str>,
-    is_reply: bool,
     parent: usize,
     /// Union-find: messages with different ends were never linked, so they cannot form a loop.
     group: usize,
+    is_reply: bool,
+}
+
+impl Message {
+    fn dummy(at: usize) -> Self {
+        Self { number: None, subject: 0, sent: 0, parent: NONE, group: at, is_reply: false }
+    }
 }
 
 /// Step 1 goes on while messages come; the rest is done at the end.
-#[derive(Debug, Default)]
-pub(super) struct References {
+#[derive(Debug)]
+pub(super) struct References<'a> {
+    links: &'a Links,
     messages: Vec<Message>,
-    by_id: HashMap<Box<str>, usize>,
+    /// For each number of an id its message.
+    by_id: Vec<usize>,
+    /// The references of the message that comes.
+    references: Vec<u32>,
     steps_left: usize,
 }
 
-impl References {
+impl<'a> References<'a> {
+    pub(super) fn new(links: &'a Links) -> Self {
+        Self {
+            links,
+            messages: Vec::with_capacity(links.hashes.len()),
+            by_id: vec![NONE; links.hashes.len()],
+            references: Vec::new(),
+            steps_left: 0,
+        }
+    }
+
     fn add(&mut self) -> usize {
         let at = self.messages.len();
-        self.messages.push(Message {
-            number: None,
-            sent: 0,
-            subject: "".into(),
-            is_reply: false,
-            parent: NONE,
-            group: at,
-        });
+        self.messages.push(Message::dummy(at));
         at
     }
 
     /// The message with this id, or a new dummy for it.
-    fn with_id(&mut self, id: &str) -> usize {
-        if let Some(&at) = self.by_id.get(id) {
-            return at;
+    fn with_id(&mut self, id: u32) -> usize {
+        let known = self.by_id[id as usize];
+        if known != NONE {
+            return known;
         }
         let at = self.add();
-        self.by_id.insert(id.into(), at);
+        self.by_id[id as usize] = at;
         at
     }
 
-    /// Step 1 for one message.
-    pub(super) fn push(&mut self, number: u32, sent: i64, sort: &SortKeys, thread: &ThreadKeys) {
+    /// Step 1 for one message, which is `place` in the links.
+    pub(super) fn push(&mut self, sent: Sent, place: Option<usize>) {
+        let mut references = std::mem::take(&mut self.references);
+        references.clear();
+        let (mut own, mut is_reply) = (None, false);
+        if let Some(place) = place {
+            self.links.references(place, &mut references);
+            (own, is_reply) = (self.links.own(place), self.links.is_reply(place));
+        }
         // The first message with an id has it; without one, or with one that is taken, it is as if
         // the id were unique.
-        let known = thread.message_id.as_deref().map(|id| self.with_id(id));
+        let known = own.map(|id| self.with_id(id));
         let at = known.filter(|&at| self.messages[at].number.is_none());
         let at = at.unwrap_or_else(|| self.add());
         let message = &mut self.messages[at];
-        message.number = Some(number);
-        message.sent = sent;
-        message.subject = (*sort.base_subject).into();
-        message.is_reply = sort.is_reply;
+        message.number = Some(sent.number);
+        message.sent = sent.sent;
+        message.subject = sent.subject;
+        message.is_reply = is_reply;
 
         // A: the references, each the parent of the next, unless that has a parent already.
         let mut parent = NONE;
-        for id in &thread.references {
+        for &id in &references {
             let child = self.with_id(id);
             if parent != NONE && self.messages[child].parent == NONE {
                 self.link(parent, child);
             }
             parent = child;
         }
+        self.references = references;
         // B: the last reference is the parent of this message, whatever was concluded before.
         if self.messages[at].parent != parent {
             self.messages[at].parent = NONE;
@@ -197,16 +219,20 @@ impl Forest {
     }
 
     /// Step 5.B: for each subject the root that the others of that subject join.
-    fn subject_table(&self) -> HashMap<&str, usize> {
-        let mut table: HashMap<&str, usize> = HashMap::new();
+    fn subject_table(&self) -> Vec<usize> {
+        let subjects = self.messages.iter().map(|message| message.subject as usize + 1).max();
+        let mut table = vec![NONE; subjects.unwrap_or(0)];
         for &root in &self.roots {
-            let subject = &*self.face(root).subject;
-            if subject.is_empty() {
+            let subject = self.face(root).subject;
+            if subject == 0 {
                 continue;
             }
-            let found = table.entry(subject).or_insert(root);
+            let found = &mut table[subject as usize];
             let reply = |at: usize| self.messages[at].is_reply;
-            if !self.is_dummy(*found) && (self.is_dummy(root) || (reply(*found) && !reply(root))) {
+            if *found == NONE
+                || !self.is_dummy(*found)
+                    && (self.is_dummy(root) || (reply(*found) && !reply(root)))
+            {
                 *found = root;
             }
         }
@@ -219,8 +245,8 @@ impl Forest {
         // For each root in order, the root it joins: usually itself.
         let mut joins: Vec<(usize, usize)> = Vec::with_capacity(self.roots.len());
         for &root in &self.roots {
-            let found = table.get(&*self.face(root).subject).copied();
-            joins.push((root, found.unwrap_or(root)));
+            let found = table[self.face(root).subject as usize];
+            joins.push((root, if found == NONE { root } else { found }));
         }
         drop(table);
         // Where a root's subject is now kept: a new dummy, once two of the same rank have met.
@@ -255,14 +281,7 @@ impl Forest {
 
     fn new_dummy(&mut self, first: usize, second: usize) -> usize {
         let at = self.messages.len();
-        self.messages.push(Message {
-            number: None,
-            sent: 0,
-            subject: "".into(),
-            is_reply: false,
-            parent: NONE,
-            group: at,
-        });
+        self.messages.push(Message::dummy(at));
         self.children.push(vec![first, second]);
         at
     }
