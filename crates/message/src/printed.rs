@@ -56,6 +56,12 @@ pub fn structures(summary: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// Whether a summary, or what [`structures`] gave, is in the form of this version.
+#[must_use]
+pub fn is_current(kept: &[u8]) -> bool {
+    kept.first() == Some(&VERSION)
+}
+
 /// As [`print`], from what [`structures`] gives; it has no ENVELOPE.
 #[must_use]
 pub fn print_structure(structures: &[u8], item: Item, utf8: bool, out: &mut Vec<u8>) -> bool {

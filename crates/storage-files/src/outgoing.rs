@@ -35,9 +35,7 @@ impl Log {
             let log = self.clone();
             return self.shared.pool.run(move || LargeReader::open(&log, at)?.read_all(&log)).await;
         }
-        if at.stored_bytes > STORED_BYTES_MAX {
-            return Err(Error::Damaged(format!("{at:?} is no message's")));
-        }
+        is_possible(at)?;
         if let Some(handle) = self.open_handle(at.segment) {
             let physical = handle.physical(at.offset)?;
             let mut buffer = vec![0; at.stored_bytes as usize];
@@ -57,6 +55,7 @@ impl Log {
     }
 
     pub(crate) fn read_message(&self, at: Position) -> Result<Bytes, Error> {
+        is_possible(at)?;
         let handle = self.handle(at.segment)?;
         let mut buffer = vec![0; at.stored_bytes as usize];
         let read = handle.file.read_at(&mut buffer, handle.physical(at.offset)?);
@@ -80,6 +79,14 @@ impl Log {
         let log = self.clone();
         let reader = self.shared.pool.run(move || LargeReader::open(&log, at)).await?;
         Ok(Box::new(Stream { log: self.clone(), reader: Some(reader) }))
+    }
+}
+
+/// Whether it may be where a message in a log segment is: what reading it may allocate.
+fn is_possible(at: Position) -> Result<(), Error> {
+    match at.stored_bytes <= STORED_BYTES_MAX {
+        true => Ok(()),
+        false => Err(Error::Damaged(format!("{at:?} is no message's"))),
     }
 }
 

@@ -27,6 +27,7 @@ use crate::{Batch, CommitError, Durability, Entry, Error, Pages, Snapshot, Stage
 
 pub mod crash;
 pub mod laws;
+mod wrapped;
 
 /// An engine under test.
 pub trait Subject {

@@ -10,6 +10,7 @@ mod fields;
 mod items;
 pub(super) mod kept;
 mod lines;
+mod make;
 mod plan;
 mod quick;
 mod section;

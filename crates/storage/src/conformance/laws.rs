@@ -6,7 +6,7 @@ use mailbox::{Content, Position, Record};
 
 use super::{
     Subject, account, appended, batch, block_on, commit, flagged, inbox, message, pages, positions,
-    read_all, stage, stream, whole,
+    read_all, stage, stream, whole, wrapped,
 };
 use crate::sim::Chance;
 use crate::{CommitError, Durability, Error, Extract, Storage};
@@ -179,6 +179,7 @@ pub fn messages_are_read_together(subject: &mut dyn Subject) {
             let positions = asked.iter().map(|(at, _)| *at).collect();
             let strange = block_on(storage.messages(account(2), positions));
             assert!(strange.len() == count && strange.iter().all(Result::is_err));
+            wrapped::with_text(&*storage, &asked);
         }
         drop(storage);
         subject.reopen();

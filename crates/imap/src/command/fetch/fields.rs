@@ -19,6 +19,15 @@ pub(super) enum Line<'a> {
     End(&'a [u8]),
 }
 
+impl<'a> Line<'a> {
+    /// The line as it is.
+    pub(super) fn raw(self) -> &'a [u8] {
+        match self {
+            Self::Field(_, line) | Self::More(line) | Self::End(line) => line,
+        }
+    }
+}
+
 /// The lines of a header, up to its empty line.
 pub(super) fn lines(mut header: &[u8]) -> impl Iterator<Item = Line<'_>> {
     std::iter::from_fn(move || {

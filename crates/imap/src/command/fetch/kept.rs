@@ -77,6 +77,11 @@ fn place(name: &[u8]) -> Option<usize> {
     NAMES.iter().position(|kept| kept.as_bytes().eq_ignore_ascii_case(name))
 }
 
+/// Whether a header was kept in the form of this version.
+pub(super) fn is_current(kept: &[u8]) -> bool {
+    kept.first() == Some(&VERSION)
+}
+
 /// The fields of a header in the form they are kept in; `None` if they are too many.
 pub(super) fn fields(header: &[u8]) -> Option<Bytes> {
     let mut out = vec![VERSION];

@@ -4,30 +4,24 @@
 //! Nothing is allocated for a message, and while some are written, what the next ones need is read.
 //! What is not kept yet is made from the message, and kept for the next time.
 
-use std::future::Future;
-use std::sync::Arc;
-
+use account::Live;
 use base::{Uid, UidSet};
 use bytes::Bytes;
 use futures_util::future::join;
 use mailbox::Row;
-use message::Summary;
 use message::printed;
-use message::section::{Kind, locate};
 use storage::{Extract, Extracts};
 use wire::command::FetchItem;
 use wire::response::fetch::{self, SectionName};
 use wire::value::{Partial, SectionText};
 
 use super::plan::Plan;
-use super::{GROUP_BYTES, GROUP_MESSAGES, Target, Trouble, fields, items, kept};
-use crate::context::{Selected, Shared};
+use super::{Target, Trouble, fields, items, kept, make};
+use crate::context::Selected;
 use crate::error::No;
 
 /// Messages that are looked up together.
 const GROUP_ROWS: usize = 512;
-/// A header that ends behind this is not looked for in a message that is not held in memory.
-const HEADER_BYTES_MAX: u64 = 64 * 1024;
 
 /// A FETCH whose items are all kept beside the messages.
 pub(super) struct Quick<'a> {
@@ -50,10 +44,18 @@ enum Choice<'a> {
     Kept(kept::Mask),
 }
 
-/// What was read for a group.
+/// What was read for a group, or made where it was not kept.
+#[derive(Default)]
 struct Found {
-    summaries: Extracts,
-    headers: Extracts,
+    summaries: Pieces,
+    headers: Pieces,
+}
+
+#[derive(Default)]
+struct Pieces {
+    kept: Extracts,
+    /// For those that are not kept; none at all if all are.
+    made: Vec<Option<Bytes>>,
 }
 
 impl<'a> Quick<'a> {
@@ -93,10 +95,10 @@ impl<'a> Quick<'a> {
         targets: &UidSet,
         trouble: &mut Trouble,
     ) -> Result<(), No> {
-        let shared = cx.shared;
+        let (shared, live) = (cx.shared, cx.live);
         let mut next = targets.first();
         let mut group = rows(cx, targets, &mut next);
-        let mut found = self.read(cx, shared, &group).await;
+        let mut found = self.read(live, &group).await;
         loop {
             // What does not fit into one answer is asked for again.
             if let Some((_, row)) = group.get(found.answered(self, group.len())) {
@@ -109,39 +111,48 @@ impl<'a> Quick<'a> {
             shared.go_on()?;
             let ahead = rows(cx, targets, &mut next);
             // In this order: the storage is at work while this thread writes.
-            let reads = self.read(cx, shared, &ahead);
+            let reads = self.read(live, &ahead);
             let (read, written) = join(reads, self.write(cx, plan, &group, &found, trouble)).await;
             written?;
             (group, found) = (ahead, read);
         }
     }
 
-    /// Reads what the items need.
-    fn read<'s>(
-        &self,
-        cx: &Selected<'_>,
-        shared: &'s Shared,
-        group: &[Target],
-    ) -> impl Future<Output = Found> + Send + use<'s> {
-        let (account, storage) = (cx.live.id(), shared.accounts.storage());
-        let positions: Vec<_> = match (self.summary, self.header) {
-            (None, None) => Vec::new(),
-            _ => group.iter().map(|(_, row)| row.position).collect(),
+    /// Reads what the items need, and makes what is not kept.
+    async fn read(&self, live: &Live, group: &[Target]) -> Found {
+        let rows: Vec<Row> = match (self.summary, self.header) {
+            (None, None) => return Found::default(),
+            _ => group.iter().map(|&(_, row)| row).collect(),
         };
-        let read = move |what: Option<Extract>, positions: Vec<_>| async move {
-            let Some(what) = what.filter(|_| !positions.is_empty()) else {
+        let kept = |what: Option<Extract>| async move {
+            let Some(what) = what.filter(|_| !group.is_empty()) else {
                 return Extracts::default();
             };
-            let count = positions.len();
+            let positions = group.iter().map(|(_, row)| row.position).collect();
             // Caches are disposable: without them all is made from the messages.
-            let found = storage.extracts(account, what, positions).await.unwrap_or_default();
-            if found.is_empty() { Extracts::none(count) } else { found }
+            let found = live.storage().extracts(live.id(), what, positions).await;
+            let found = found.unwrap_or_default();
+            if found.is_empty() { Extracts::none(group.len()) } else { found }
         };
-        let reads = join(read(self.summary, positions.clone()), read(self.header, positions));
-        async move {
-            let (summaries, headers) = reads.await;
-            Found { summaries, headers }
+        let (summaries, headers) = join(kept(self.summary), kept(self.header)).await;
+        let mut found = Found {
+            summaries: Pieces { kept: summaries, made: Vec::new() },
+            headers: Pieces { kept: headers, made: Vec::new() },
+        };
+        let rows = &rows[..found.answered(self, rows.len())];
+        if let Some(what) = self.summary {
+            let (lacking, at) = found.summaries.lacking(rows, printed::is_current);
+            if !lacking.is_empty() {
+                found.summaries.add(rows.len(), at, make::summaries(live, what, &lacking).await);
+            }
         }
+        if let Some(what) = self.header {
+            let (lacking, at) = found.headers.lacking(rows, kept::is_current);
+            if !lacking.is_empty() {
+                found.headers.add(rows.len(), at, make::headers(live, what, &lacking).await);
+            }
+        }
+        found
     }
 
     async fn write(
@@ -152,21 +163,10 @@ impl<'a> Quick<'a> {
         found: &Found,
         trouble: &mut Trouble,
     ) -> Result<(), No> {
-        let mut nth = 0;
-        while let Some(target) = group.get(nth) {
-            if self.line(cx, target, found.summaries.get(nth), found.headers.get(nth)) {
-                nth += 1;
-            } else {
-                let mut octets = 0;
-                let run = group[nth..].iter().zip(nth..).take(GROUP_MESSAGES);
-                let run = run.take_while(|((_, row), at)| {
-                    let fits = *at == nth || (octets < GROUP_BYTES && !found.has(self, *at));
-                    octets += u64::from(row.size);
-                    fits
-                });
-                let end = nth + run.count();
-                self.make(cx, plan, &group[nth..end], trouble).await?;
-                nth = end;
+        for (nth, target) in group.iter().enumerate() {
+            if !self.line(cx, target, found.summaries.get(nth), found.headers.get(nth)) {
+                // Damaged, or too large to be kept.
+                super::answer_apart(cx, plan, &[*target], trouble).await?;
             }
             cx.out.flow().await?;
         }
@@ -214,90 +214,6 @@ impl<'a> Quick<'a> {
         cx.out.tail().extend_from_slice(b")\r\n");
         true
     }
-
-    /// Makes what is missing of these messages from their bytes, keeps it, and writes them.
-    async fn make(
-        &self,
-        cx: &mut Selected<'_>,
-        plan: &Plan<'_>,
-        group: &[Target],
-        trouble: &mut Trouble,
-    ) -> Result<(), No> {
-        let rows: Vec<Row> = group.iter().map(|&(_, row)| row).collect();
-        let summaries = cx.live.summaries(&rows).await;
-        let headers = match self.header {
-            Some(what) => headers(cx, what, &rows, &summaries).await,
-            None => vec![None; rows.len()],
-        };
-        let summaries: Vec<Option<Bytes>> = summaries
-            .into_iter()
-            .map(|summary| match self.summary {
-                Some(Extract::Structure) => {
-                    printed::structures(&summary.ok()?.encode()).map(Bytes::from)
-                }
-                _ => Some(summary.ok()?.encode()),
-            })
-            .collect();
-        if self.summary == Some(Extract::Structure) {
-            keep(cx, Extract::Structure, &rows, &summaries).await;
-        }
-        if let Some(what) = self.header {
-            keep(cx, what, &rows, &headers).await;
-        }
-        for ((target, summary), header) in group.iter().zip(&summaries).zip(&headers) {
-            if !self.line(cx, target, summary.as_deref(), header.as_deref()) {
-                // Damaged, or too large to be kept.
-                super::answer_apart(cx, plan, &[*target], trouble).await?;
-            }
-            cx.out.flow().await?;
-        }
-        Ok(())
-    }
-}
-
-/// The messages' headers in the form they are kept in; `None` where one is not, or cannot be read.
-async fn headers(
-    cx: &Selected<'_>,
-    what: Extract,
-    rows: &[Row],
-    summaries: &[Result<Arc<Summary>, storage::Error>],
-) -> Vec<Option<Bytes>> {
-    let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
-    let is_small = |row: &Row| u64::from(row.size) <= GROUP_BYTES;
-    let small = rows.iter().filter(|row| is_small(row)).map(|row| row.position).collect();
-    let mut small = storage.messages(account, small).await.into_iter();
-    let mut headers = Vec::with_capacity(rows.len());
-    for (row, summary) in rows.iter().zip(summaries) {
-        let read = if is_small(row) { small.next() } else { None };
-        let located = summary.as_ref().ok().and_then(|s| locate(s.root(), &[], Kind::Header));
-        let range = located.map(|found| found.start..found.end);
-        let bytes = match (&range, read) {
-            (None, _) => None,
-            (Some(_), Some(read)) => read.ok(),
-            (Some(range), None) => beginning(cx, row, range.end).await,
-        };
-        headers.push(range.zip(bytes).and_then(|(range, bytes)| {
-            // Both are at most the length, which is a usize.
-            let end = range.end.min(bytes.len() as u64);
-            let header = &bytes[range.start.min(end) as usize..end as usize];
-            if what == Extract::Fields { kept::fields(header) } else { kept::whole(header) }
-        }));
-    }
-    headers
-}
-
-/// The first bytes of a large message, `count` at least.
-async fn beginning(cx: &Selected<'_>, row: &Row, count: u64) -> Option<Bytes> {
-    if count > HEADER_BYTES_MAX {
-        return None;
-    }
-    let storage = cx.shared.accounts.storage();
-    let mut message = storage.open(cx.live.id(), row.position).await.ok()?;
-    let mut bytes = Vec::new();
-    while (bytes.len() as u64) < count {
-        bytes.extend_from_slice(&message.next().await.ok()??);
-    }
-    Some(bytes.into())
 }
 
 /// The next rows of `targets` from `next` on.
@@ -323,27 +239,34 @@ pub(super) fn rows(cx: &Selected<'_>, targets: &UidSet, next: &mut Option<Uid>) 
     cx.mailbox.view.collect_rows(&some)
 }
 
-/// Puts what was made where it is found the next time.
-async fn keep(cx: &Selected<'_>, what: Extract, rows: &[Row], made: &[Option<Bytes>]) {
-    let new = rows.iter().zip(made);
-    let new = new.filter_map(|(row, made)| Some((row.position, made.clone()?))).collect();
-    let put = cx.shared.accounts.storage().put_extracts(cx.live.id(), what, new);
-    if let Err(error) = put.await {
-        tracing::debug!(account = %cx.live.id(), %error, "extracts not cached");
-    }
-}
-
 impl Found {
     /// How many messages of the group have their answers.
     fn answered(&self, quick: &Quick<'_>, group: usize) -> usize {
-        let summaries = quick.summary.map_or(group, |_| self.summaries.len());
-        let headers = quick.header.map_or(group, |_| self.headers.len());
-        summaries.min(headers)
+        let summaries = quick.summary.map_or(group, |_| self.summaries.kept.len());
+        let headers = quick.header.map_or(group, |_| self.headers.kept.len());
+        summaries.min(headers).min(group)
+    }
+}
+
+impl Pieces {
+    fn get(&self, nth: usize) -> Option<&[u8]> {
+        match self.made.get(nth) {
+            Some(Some(made)) => Some(made),
+            _ => self.kept.get(nth),
+        }
     }
 
-    fn has(&self, quick: &Quick<'_>, nth: usize) -> bool {
-        (quick.summary.is_none() || self.summaries.get(nth).is_some())
-            && (quick.header.is_none() || self.headers.get(nth).is_some())
+    /// Rows of which nothing of this version is kept, and which of `rows` they are.
+    fn lacking(&self, rows: &[Row], is_current: fn(&[u8]) -> bool) -> (Vec<Row>, Vec<usize>) {
+        let has = |nth| self.kept.get(nth).is_some_and(is_current);
+        rows.iter().zip(0..).filter(|&(_, nth)| !has(nth)).map(|(&row, nth)| (row, nth)).unzip()
+    }
+
+    fn add(&mut self, rows: usize, at: Vec<usize>, made: Vec<Option<Bytes>>) {
+        self.made.resize(rows, None);
+        for (nth, made) in at.into_iter().zip(made) {
+            self.made[nth] = made;
+        }
     }
 }
 
