@@ -86,6 +86,19 @@ impl TextDecoder {
         }
     }
 
+    /// `bytes` if they are the text that [`TextDecoder::feed`] would give, and nothing else would change
+    /// by it: nearly all mail is ASCII.
+    pub(crate) fn as_they_stand<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
+        let stand = match self {
+            Self::Known(decoder) => {
+                bytes.is_ascii() && decoder.latin1_byte_compatible_up_to(bytes) == Some(bytes.len())
+            }
+            Self::Utf7(_) => false,
+            Self::Guess(guess) => guess.partial.is_empty(),
+        };
+        std::str::from_utf8(bytes).ok().filter(|_| stand)
+    }
+
     /// What was left in the middle of a character.
     pub(crate) fn finish(&mut self, out: &mut String) {
         match self {

@@ -37,9 +37,9 @@ struct Collector {
 
 impl FieldReader {
     /// A reader of the fields called `fields`, in any case, at the first byte of a message.
-    pub fn new(fields: &[&str], limits: &Limits) -> Self {
+    pub fn new(fields: &[impl AsRef<str>], limits: &Limits) -> Self {
         let values = vec![String::new(); fields.len()];
-        let fields = fields.iter().map(|&field| field.to_owned()).collect();
+        let fields = fields.iter().map(|field| field.as_ref().to_owned()).collect();
         let collector = Collector { fields, values: values.clone(), done: false };
         Self { limits: limits.clone(), walk: Walk::new(limits, collector), begun: false, values }
     }
@@ -82,6 +82,7 @@ impl FieldReader {
     /// The message is to count as one without fields.
     pub fn forget(&mut self) {
         self.start();
+        self.walk.sink.values.iter_mut().for_each(String::clear);
         self.walk.sink.done = true;
     }
 
@@ -89,8 +90,10 @@ impl FieldReader {
     /// next message.
     pub fn finish(&mut self) -> impl Iterator<Item = &str> {
         if self.begun {
-            let read = self.start();
-            self.walk.sink = if read.sink.done { read.sink } else { read.finish() };
+            if !self.walk.sink.done {
+                self.walk.end();
+            }
+            self.start();
         }
         let sink = &mut self.walk.sink;
         sink.done = false;
@@ -100,12 +103,9 @@ impl FieldReader {
     }
 
     /// Begins with the next message.
-    fn start(&mut self) -> Walk<Collector> {
-        let fields = Arc::clone(&self.walk.sink.fields);
-        let values = vec![String::new(); fields.len()];
-        let collector = Collector { fields, values, done: false };
+    fn start(&mut self) {
+        self.walk.restart();
         self.begun = false;
-        std::mem::replace(&mut self.walk, Walk::new(&self.limits, collector))
     }
 }
 
@@ -116,8 +116,10 @@ impl Collector {
             return;
         }
         for field in fields(header) {
+            let length = field.name.len();
             let names = self.fields.iter().zip(&mut self.values);
-            for (_, values) in names.filter(|(name, _)| field.is(name.as_bytes())) {
+            let named = names.filter(|(name, _)| name.len() == length);
+            for (_, values) in named.filter(|(name, _)| field.is(name.as_bytes())) {
                 let text = encoded_word::decode_with(field.value, fallback);
                 fold_into(&text, values);
                 values.push(BETWEEN);
@@ -127,6 +129,8 @@ impl Collector {
 }
 
 impl Sink for Collector {
+    const COUNTS_LINES: bool = false;
+
     fn open(&mut self, part: Opened<'_>) {
         self.take(part.header, part.mime.fallback);
     }

@@ -67,6 +67,11 @@ impl Decoder {
         Self { strict: true, broken, ..Self::new(encoding) }
     }
 
+    /// Whether bytes come out as they went in.
+    pub(crate) fn changes_nothing(&self) -> bool {
+        matches!(self.encoding, TransferEncoding::Identity | TransferEncoding::Unknown)
+    }
+
     /// Bytes written so far: BINARY.SIZE after `finish`.
     pub fn written(&self) -> u64 {
         self.written

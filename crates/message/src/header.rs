@@ -81,6 +81,31 @@ pub fn first(header: &[u8], name: &str) -> Option<Vec<u8>> {
     Some(text::unfold(field.value).into_owned())
 }
 
+/// How long the header at the start of `bytes` is, and how many lines it has, if its end is there and
+/// no line of it may be a boundary.
+pub(crate) fn extent(bytes: &[u8]) -> Option<(usize, usize)> {
+    let empty = |rest: &[u8]| match rest {
+        [b'\n', ..] => 1,
+        [b'\r', b'\n', ..] => 2,
+        _ => 0,
+    };
+    match empty(bytes) {
+        0 if bytes.starts_with(b"-") => return None,
+        0 => {}
+        length => return Some((length, 1)),
+    }
+    let mut breaks = 1;
+    for at in memchr::memchr_iter(b'\n', bytes) {
+        let rest = &bytes[at + 1..];
+        match empty(rest) {
+            0 if rest.starts_with(b"-") => return None,
+            0 => breaks += 1,
+            length => return Some((at + 1 + length, breaks + 1)),
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +142,22 @@ mod tests {
         assert_eq!(fields(b"A: b\r\n\r\nC: d\r\n").count(), 1);
         assert_eq!(fields(b"\r\nC: d\r\n").count(), 0);
         assert_eq!(fields(b"").count(), 0);
+    }
+
+    #[test]
+    fn extents() {
+        for (bytes, extent) in [
+            (&b"A: b\r\n c\r\n\r\nbody"[..], Some((12, 3))),
+            (b"A: b\n\nbody\n", Some((6, 2))),
+            (b"\r\nbody", Some((2, 1))),
+            (b"\nbody", Some((1, 1))),
+            (b"A: b\r\n", None),
+            (b"A: b\r\n\r", None),
+            (b"A: b\r\n--x\r\n\r\n", None),
+            (b"--x\r\n\r\n", None),
+            (b"", None),
+        ] {
+            assert_eq!(super::extent(bytes), extent, "{bytes:?}");
+        }
     }
 }

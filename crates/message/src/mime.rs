@@ -29,6 +29,8 @@ pub(crate) struct Mime {
     pub(crate) location: Option<String>,
     /// In what charset to read header text that is not UTF-8.
     pub(crate) fallback: Charset,
+    /// In what charset to read the body.
+    pub(crate) body_charset: Charset,
 }
 
 /// What a part is when its header does not say.
@@ -49,43 +51,19 @@ impl Mime {
         };
         Self {
             media_type: (media.to_owned(), sub.to_owned()),
-            params: Vec::new(),
-            id: None,
-            description: None,
             encoding_name: "7BIT".to_owned(),
-            encoding: TransferEncoding::Identity,
-            md5: None,
-            disposition: None,
-            languages: Vec::new(),
-            location: None,
-            fallback: Charset::Guess,
+            ..Self::default()
         }
     }
 
     /// Reads the MIME fields of a header. The first of each name counts.
     pub(crate) fn parse(header: &[u8], default: Implied, limits: &Limits) -> Self {
+        Self::of(values(header), default, limits)
+    }
+
+    fn of(values: Values<'_>, default: Implied, limits: &Limits) -> Self {
         let mut mime = Self::plain(default);
-        let mut found: [Option<&[u8]>; 8] = [None; 8];
-        const NAMES: [&[u8]; 8] = [
-            b"content-type",
-            b"content-transfer-encoding",
-            b"content-id",
-            b"content-description",
-            b"content-disposition",
-            b"content-language",
-            b"content-location",
-            b"content-md5",
-        ];
-        for field in header::fields(header) {
-            // All begin alike; most fields do not.
-            if field.name.len() < 10 || !matches!(field.name[0], b'C' | b'c') {
-                continue;
-            }
-            if let Some(at) = NAMES.iter().position(|name| field.is(name)) {
-                found[at].get_or_insert(field.value);
-            }
-        }
-        let [kind, encoding, id, description, disposition, language, location, md5] = found;
+        let [kind, encoding, id, description, disposition, language, location, md5] = values;
         if let Some(value) = kind {
             mime.content_type(value, limits);
         }
@@ -118,6 +96,8 @@ impl Mime {
             Charset::Guess => guess,
             known => params::parse(rest, limits.parameters_max, known),
         };
+        let charset = self.charset().map(|charset| Charset::of(charset.as_bytes()));
+        self.body_charset = charset.unwrap_or(Charset::Guess);
     }
 
     fn transfer_encoding(&mut self, value: &[u8]) {
@@ -191,7 +171,7 @@ impl Mime {
         if plain.media_type.0.len() + plain.media_type.1.len() > 255 {
             plain.media_type = ("application".to_owned(), "octet-stream".to_owned());
         }
-        plain.encoding = self.encoding;
+        (plain.encoding, plain.body_charset) = (self.encoding, self.body_charset);
         if self.encoding_name.len() < 64 {
             std::mem::swap(&mut plain.encoding_name, &mut self.encoding_name);
         }
@@ -199,6 +179,132 @@ impl Mime {
             plain.params.push(Param { name: "charset".to_owned(), value, extended: None });
         }
         *self = plain;
+    }
+}
+
+const NAMES: [&[u8]; 8] = [
+    b"content-type",
+    b"content-transfer-encoding",
+    b"content-id",
+    b"content-description",
+    b"content-disposition",
+    b"content-language",
+    b"content-location",
+    b"content-md5",
+];
+
+/// The values of [`NAMES`].
+type Values<'a> = [Option<&'a [u8]>; NAMES.len()];
+
+/// What a header has of [`NAMES`]; the first of each counts.
+fn values(header: &[u8]) -> Values<'_> {
+    let mut found = [None; NAMES.len()];
+    let mut line_at = 0;
+    loop {
+        let line = &header[line_at..];
+        // All names begin alike; most lines do not. None of them goes on with the field before it.
+        match line {
+            [b'C' | b'c', ..] => {
+                let field = header::fields(line).next();
+                if let Some(field) = field.filter(|field| field.name.len() >= 10)
+                    && let Some(at) = NAMES.iter().position(|name| field.is(name))
+                {
+                    found[at].get_or_insert(field.value);
+                }
+            }
+            [] | [b'\n', ..] | [b'\r', b'\n', ..] => return found,
+            _ => {}
+        }
+        match memchr::memchr(b'\n', line) {
+            Some(at) => line_at += at + 1,
+            None => return found,
+        }
+    }
+}
+
+/// Headers that were read last: most messages of a mailbox have one of few.
+#[derive(Default)]
+pub(crate) struct Mimes {
+    /// What was read and what it says. Some of it may have been taken.
+    known: Vec<(Vec<u8>, Mime)>,
+    /// Which of them is replaced next.
+    oldest: usize,
+    /// Which of them was asked for last.
+    last: usize,
+    key: Vec<u8>,
+}
+
+impl Mimes {
+    const KNOWN_MAX: usize = 4;
+    const KEY_BYTES_MAX: usize = 256;
+
+    /// As [`Mime::parse`], with the same limits each time.
+    pub(crate) fn parse(&mut self, header: &[u8], default: Implied, limits: &Limits) -> &mut Mime {
+        let values = values(header);
+        self.key.clear();
+        self.key.push(default as u8);
+        for value in values {
+            // Lengths tell values apart; no header is as long as one that is absent.
+            let length = value.map_or(u32::MAX, |value| value.len() as u32);
+            self.key.extend_from_slice(&length.to_le_bytes());
+            self.key.extend_from_slice(value.unwrap_or_default());
+            if self.key.len() > Self::KEY_BYTES_MAX {
+                break;
+            }
+        }
+        let is_short = self.key.len() <= Self::KEY_BYTES_MAX;
+        let found = self.known.iter().position(|(key, _)| is_short && *key == self.key);
+        if let Some(at) = found.filter(|&at| !self.known[at].1.is_taken()) {
+            self.last = at;
+            return &mut self.known[at].1;
+        }
+        let mime = Mime::of(values, default, limits);
+        if self.known.len() < Self::KNOWN_MAX {
+            self.known.push(Default::default());
+        }
+        self.last = self.oldest;
+        self.oldest = (self.oldest + 1) % Self::KNOWN_MAX;
+        let (key, known) = &mut self.known[self.last];
+        key.clear();
+        if is_short {
+            key.extend_from_slice(&self.key);
+        }
+        *known = mime;
+        known
+    }
+
+    /// What was asked for last is not what the header says any more.
+    pub(crate) fn forget_last(&mut self) {
+        if let Some((_, mime)) = self.known.get_mut(self.last) {
+            *mime = Mime::default();
+        }
+    }
+}
+
+impl Default for Mime {
+    /// What stays behind when one is taken.
+    fn default() -> Self {
+        Self {
+            media_type: (String::new(), String::new()),
+            params: Vec::new(),
+            id: None,
+            description: None,
+            encoding_name: String::new(),
+            encoding: TransferEncoding::Identity,
+            md5: None,
+            disposition: None,
+            languages: Vec::new(),
+            location: None,
+            fallback: Charset::Guess,
+            body_charset: Charset::Guess,
+        }
+    }
+}
+
+impl Mime {
+    /// Every part has a type.
+    fn is_taken(&self) -> bool {
+        self.media_type.0.is_empty()
     }
 }
 

@@ -55,8 +55,10 @@ struct Builder {
 }
 
 impl Sink for Builder {
+    const COUNTS_LINES: bool = true;
+
     fn open(&mut self, part: Opened<'_>) {
-        let mut mime = part.mime;
+        let mut mime = std::mem::take(part.mime);
         match self.budget.checked_sub(mime.weight()) {
             Some(left) => self.budget = left,
             None => mime.slim(),

@@ -104,7 +104,8 @@ pub enum Want {
 }
 
 /// Answers several [`Want`]s in one pass over a message, in bounded memory: a header, a window of
-/// text, and four times the longest needle.
+/// text, and four times the longest needle. One message after the other: what was set up for the
+/// first one serves them all.
 pub struct Scan {
     reader: Reader<Matcher>,
 }
@@ -117,7 +118,7 @@ impl Scan {
 
     /// The same with configured limits.
     pub fn with_limits(wants: Vec<Want>, limits: &Limits) -> Self {
-        Self { reader: Reader::new(limits, Matcher::new(wants)) }
+        Self::with_documents(wants, limits, None)
     }
 
     /// The same, with the texts of documents.
@@ -127,6 +128,11 @@ impl Scan {
         documents: Option<Arc<dyn Documents>>,
     ) -> Self {
         Self { reader: Reader::with_documents(limits, Matcher::new(wants), documents) }
+    }
+
+    /// Of the message that begins, only those wants matter of which `asked` says so.
+    pub fn ask(&mut self, asked: impl Fn(usize) -> bool) {
+        self.reader.texts_mut().ask(asked);
     }
 
     /// The next bytes, in pieces of any size.
@@ -139,12 +145,20 @@ impl Scan {
         self.reader.texts().is_done()
     }
 
-    /// The end of the message: whether each want was found, in order.
-    pub fn finish(self) -> Vec<bool> {
-        let mut matcher = self.reader.finish();
+    /// The end of the message: whether each want was found, in order; of those that were not asked it
+    /// says nothing. What follows is the next message, of which all are asked.
+    pub fn end(&mut self) -> &[bool] {
+        self.reader.end();
+        let matcher = self.reader.texts_mut();
         matcher.look(Lane::Plain);
         matcher.look(Lane::Seen);
-        matcher.found
+        matcher.restart();
+        &matcher.answers
+    }
+
+    /// As [`Scan::end`], of one message.
+    pub fn finish(mut self) -> Vec<bool> {
+        self.end().to_vec()
     }
 }
 
@@ -157,7 +171,10 @@ pub fn scan(message: &[u8], wants: Vec<Want>) -> Vec<bool> {
 
 struct Matcher {
     wants: Vec<Want>,
+    /// Of this message; those that are not asked count as found.
     found: Vec<bool>,
+    /// Of the last one.
+    answers: Vec<bool>,
     /// Bytes of the longest needle.
     needle_bytes_max: usize,
     header_seen: bool,
@@ -173,17 +190,34 @@ impl Matcher {
             Want::Body(needle) | Want::Text(needle) => needle.folded.len(),
             Want::Header { .. } => 0,
         });
-        let found = wants.iter().map(|want| match want {
-            Want::Body(needle) | Want::Text(needle) => needle.is_empty(),
-            Want::Header { .. } => false,
-        });
-        Self {
+        let mut matcher = Self {
             needle_bytes_max: needle_bytes_max.max().unwrap_or(0),
-            found: found.collect(),
+            found: Vec::with_capacity(wants.len()),
+            answers: Vec::with_capacity(wants.len()),
             wants,
             header_seen: false,
             scope: Scope::Header,
             folded: Default::default(),
+        };
+        matcher.restart();
+        matcher
+    }
+
+    /// Begins with a message.
+    fn restart(&mut self) {
+        std::mem::swap(&mut self.found, &mut self.answers);
+        self.found.clear();
+        self.found.extend(self.wants.iter().map(|want| match want {
+            Want::Body(needle) | Want::Text(needle) => needle.is_empty(),
+            Want::Header { .. } => false,
+        }));
+        (self.header_seen, self.scope) = (false, Scope::Header);
+        self.folded.iter_mut().for_each(String::clear);
+    }
+
+    fn ask(&mut self, asked: impl Fn(usize) -> bool) {
+        for (nth, found) in self.found.iter_mut().enumerate() {
+            *found |= !asked(nth);
         }
     }
 
@@ -233,7 +267,7 @@ impl Texts for Matcher {
     fn own_header(&mut self, header: &OwnHeader<'_>) {
         self.header_seen = true;
         for (want, found) in self.wants.iter().zip(&mut self.found) {
-            if let Want::Header { field, needle } = want {
+            if let (Want::Header { field, needle }, false) = (want, &found) {
                 *found = header_with(header, field, needle);
             }
         }
@@ -394,6 +428,34 @@ epilogue
             let mut pieces = Scan::new(wants());
             MESSAGE.as_bytes().chunks(size).for_each(|piece| pieces.feed(piece));
             prop_assert_eq!(pieces.finish(), scan(MESSAGE.as_bytes(), wants()));
+        }
+
+        #[test]
+        fn one_message_does_not_change_the_next(
+            messages in prop::collection::vec((0usize..MESSAGE.len(), 0usize..MESSAGE.len()), 1..9),
+            charsets in prop::collection::vec(prop::sample::select(vec!["utf-8", "koi8-r", "utf-7", "x"]), 9),
+            asked in prop::collection::vec(any::<[bool; 3]>(), 9),
+            size in 1usize..2000,
+            needle in "[ a-eg-rü<]{0,3}",
+        ) {
+            let wants = || {
+                vec![Want::Body(Needle::new(&needle)), Want::Text(Needle::new(&needle)),
+                    Want::Header { field: "subject".to_owned(), needle: Needle::new(&needle) }]
+            };
+            let mut one = Scan::new(wants());
+            for ((from, to), (charset, asked)) in messages.into_iter().zip(charsets.iter().zip(asked)) {
+                // Parts of a message, and what is no message at all.
+                let piece = &MESSAGE.as_bytes()[from.min(to)..from.max(to)];
+                let head = format!("Content-Type: text/plain; charset={charset}\r\n\r\nGr\u{fc}n+AOQ-");
+                let message = [piece, head.as_bytes()].concat();
+                let message = if from % 2 == 0 { &message } else { head.as_bytes() };
+                one.ask(|nth| asked[nth]);
+                message.chunks(size).for_each(|piece| one.feed(piece));
+                let found = scan(message, wants());
+                for (nth, &answer) in one.end().iter().enumerate().filter(|&(nth, _)| asked[nth]) {
+                    prop_assert_eq!(answer, found[nth]);
+                }
+            }
         }
     }
 }

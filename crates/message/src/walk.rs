@@ -6,7 +6,8 @@
 use base::Limits;
 
 use crate::TransferEncoding;
-use crate::mime::{Implied, Mime};
+use crate::header;
+use crate::mime::{Implied, Mime, Mimes};
 
 /// A boundary is compared up to this many bytes; RFC 2046 §5.1.1 allows 70.
 const BOUNDARY_BYTES_MAX: usize = 1000;
@@ -17,6 +18,9 @@ const DEPTH_MAX: usize = 200;
 
 /// What a walk finds, in the order of the message.
 pub(crate) trait Sink {
+    /// Whether [`Closed::lines`] matters: all line breaks are looked for then.
+    const COUNTS_LINES: bool;
+
     /// A part's header has ended.
     fn open(&mut self, part: Opened<'_>);
     /// Bytes of the body of the part that was opened last. Not called for multiparts and messages.
@@ -34,7 +38,8 @@ pub(crate) struct Opened<'a> {
     pub(crate) header: &'a [u8],
     /// Whether the header is a message's, not a part's.
     pub(crate) is_message: bool,
-    pub(crate) mime: Mime,
+    /// May be taken.
+    pub(crate) mime: &'a mut Mime,
 }
 
 /// Where a part ends.
@@ -97,6 +102,7 @@ pub(crate) struct Walk<S> {
     limits: Limits,
     depth_max: usize,
     look_into_encoded: bool,
+    mimes: Mimes,
     mode: Mode,
     stack: Vec<Frame>,
     pending: Pending,
@@ -119,6 +125,7 @@ impl<S: Sink> Walk<S> {
             limits: limits.clone(),
             depth_max: limits.mime_depth_max.clamp(1, DEPTH_MAX),
             look_into_encoded: true,
+            mimes: Mimes::default(),
             mode: Mode::Header,
             stack: Vec::new(),
             pending: Pending { header_start: 0, is_message: true, default: Implied::Text },
@@ -154,6 +161,25 @@ impl<S: Sink> Walk<S> {
     }
 
     pub(crate) fn finish(mut self) -> S {
+        self.end();
+        self.sink
+    }
+
+    /// Begins with another message. What the sink has is its own affair.
+    pub(crate) fn restart(&mut self) {
+        self.mode = Mode::Header;
+        self.stack.clear();
+        self.pending = Pending { header_start: 0, is_message: true, default: Implied::Text };
+        (self.parts, self.open_boundaries) = (1, 0);
+        self.header.clear();
+        self.header_line_at = 0;
+        self.line.clear();
+        self.line_start = Place::default();
+        (self.offset, self.lines, self.last_byte) = (0, 0, 0);
+    }
+
+    /// The end of the message; what follows is [`Walk::restart`].
+    pub(crate) fn end(&mut self) {
         match self.mode {
             Mode::Header => {
                 if let Some(hit) = self.boundary() {
@@ -175,7 +201,6 @@ impl<S: Sink> Walk<S> {
             self.open_part(place);
         }
         self.close_down_to(0, place);
-        self.sink
     }
 
     /// Counts `bytes` as read.
@@ -200,6 +225,18 @@ impl<S: Sink> Walk<S> {
     }
 
     fn feed_header(&mut self, bytes: &[u8]) -> usize {
+        if self.header.is_empty()
+            && self.line.is_empty()
+            && let Some((length, breaks)) = header::extent(bytes)
+            && length <= self.limits.header_bytes_max
+        {
+            let header = &bytes[..length];
+            self.header.extend_from_slice(header);
+            self.advance(header, breaks);
+            self.start_line(header.ends_with(b"\r\n"));
+            self.open_part(self.line_start);
+            return length;
+        }
         let end = memchr::memchr(b'\n', bytes);
         let piece = &bytes[..end.map_or(bytes.len(), |at| at + 1)];
         self.hold(piece);
@@ -293,7 +330,10 @@ impl<S: Sink> Walk<S> {
         });
         let piece = &bytes[..line_end.unwrap_or(bytes.len())];
         let before = if piece.len() > 1 { piece[piece.len() - 2] } else { self.last_byte };
-        let breaks = memchr::memchr_iter(b'\n', piece).count();
+        let breaks = match S::COUNTS_LINES {
+            true => memchr::memchr_iter(b'\n', piece).count(),
+            false => 0,
+        };
         self.advance(piece, breaks);
         if is_leaf {
             self.sink.body(piece);
@@ -392,8 +432,9 @@ impl<S: Sink> Walk<S> {
 
     /// The pending part's header is complete, its body begins at `place`.
     fn open_part(&mut self, place: Place) {
-        let mut mime = Mime::parse(&self.header, self.pending.default, &self.limits);
-        let kind = self.kind(&mut mime);
+        let mut mimes = std::mem::take(&mut self.mimes);
+        let mime = mimes.parse(&self.header, self.pending.default, &self.limits);
+        let (kind, read_as) = self.kind(mime);
         let boundary = match kind {
             Kind::Multipart => mime.boundary().map(|boundary| {
                 let bytes = boundary.as_bytes();
@@ -402,6 +443,9 @@ impl<S: Sink> Walk<S> {
             _ => None,
         };
         self.open_boundaries += usize::from(boundary.is_some());
+        if let Some((media, sub)) = read_as {
+            mime.media_type = (media.to_owned(), sub.to_owned());
+        }
         let default = if mime.is("multipart", "digest") { Implied::Message } else { Implied::Text };
         self.sink.open(Opened {
             header_start: self.pending.header_start,
@@ -410,6 +454,10 @@ impl<S: Sink> Walk<S> {
             is_message: self.pending.is_message,
             mime,
         });
+        if read_as.is_some() {
+            mimes.forget_last();
+        }
+        self.mimes = mimes;
         self.stack.push(Frame {
             kind,
             boundary,
@@ -428,17 +476,16 @@ impl<S: Sink> Walk<S> {
     }
 
     /// How a part is read. What cannot be looked into is told as what it then is.
-    fn kind(&self, mime: &mut Mime) -> Kind {
+    fn kind(&self, mime: &Mime) -> (Kind, Option<(&'static str, &'static str)>) {
         let container = mime.is_multipart() || mime.is_message();
         if !container {
-            return Kind::Leaf;
+            return (Kind::Leaf, None);
         }
         // A multipart has at least one part below it, and so has a message.
         let deep = self.stack.len() + 1 >= self.depth_max;
         let full = self.parts >= self.limits.mime_parts_max;
         if deep || full {
-            mime.media_type = ("application".to_owned(), "octet-stream".to_owned());
-            return Kind::Leaf;
+            return (Kind::Leaf, Some(("application", "octet-stream")));
         }
         if mime.is_message() {
             let encoded = matches!(
@@ -446,14 +493,13 @@ impl<S: Sink> Walk<S> {
                 TransferEncoding::Base64 | TransferEncoding::QuotedPrintable
             );
             let opaque = encoded && !self.look_into_encoded;
-            return if opaque { Kind::Leaf } else { Kind::Message };
+            return (if opaque { Kind::Leaf } else { Kind::Message }, None);
         }
         // The content of a multipart is never encoded (RFC 2045 §6.4).
         if mime.boundary().is_none() {
-            mime.media_type = ("text".to_owned(), "plain".to_owned());
-            return Kind::Leaf;
+            return (Kind::Leaf, Some(("text", "plain")));
         }
-        Kind::Multipart
+        (Kind::Multipart, None)
     }
 
     /// Closes the innermost parts until `depth` are open.
@@ -474,7 +520,7 @@ impl<S: Sink> Walk<S> {
                     body_start: end,
                     header: b"",
                     is_message: false,
-                    mime: Mime::plain(Implied::Text),
+                    mime: &mut Mime::plain(Implied::Text),
                 });
                 self.sink.close(Closed { end, lines: 0 });
             }

@@ -6,8 +6,8 @@ use base::{AccountId, ModSeq};
 use bytes::Bytes;
 use mailbox::Position;
 use storage::{
-    Batch, CacheFile, CommitError, Entry, Error, Extract, Extracts, Incoming, Outgoing, Pages,
-    Pending, Run, Snapshot, Storage, Task, Wrapping,
+    Batch, CacheFile, CommitError, Entry, Error, Extract, Extracts, Incoming, Lookers, Outgoing,
+    Pages, Pending, Run, Snapshot, Storage, Task, Wrapping,
 };
 
 use crate::Files;
@@ -102,6 +102,18 @@ impl Storage for Files {
                 Err(error) => {
                     let count = wrapping.positions().len();
                     wrapping.join((0..count).map(|_| Err(error.clone())))
+                }
+            }
+        })
+    }
+
+    fn show(&self, account: AccountId, at: Vec<Position>, lookers: Lookers) -> Task<'_, ()> {
+        Box::pin(async move {
+            match self.shared.log(account).await {
+                Ok(log) => log.show(at, lookers).await,
+                Err(error) => {
+                    let mut look = lookers();
+                    (0..at.len()).for_each(|nth| look(nth, Err(error.clone())));
                 }
             }
         })

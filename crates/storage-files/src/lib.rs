@@ -48,6 +48,7 @@ mod recover;
 mod rewrite;
 mod seed;
 mod segment;
+mod show;
 mod snapshot;
 mod walk;
 mod writer;

@@ -88,7 +88,7 @@ impl Log {
         runs.collect()
     }
 
-    async fn all_arrived(self: &Arc<Self>, at: &[Position]) -> Result<(), Error> {
+    pub(crate) async fn all_arrived(self: &Arc<Self>, at: &[Position]) -> Result<(), Error> {
         match at.iter().copied().max_by_key(|at| (at.segment, at.offset)) {
             Some(newest) => self.arrived(newest).await,
             None => Ok(()),
@@ -169,7 +169,7 @@ impl Log {
     }
 
     /// Reads a span, checks its frames, and has them used.
-    fn with_span<T>(
+    pub(crate) fn with_span<T>(
         &self,
         at: &[Position],
         each: impl FnOnce(&Handle, Vec<Result<Stored<'_>, Error>>, Decoder<'_>) -> T,
@@ -194,7 +194,7 @@ impl Log {
         Ok(each(&handle, frames, self.shared.codec.decoder()))
     }
 
-    fn unreadable(&self, handle: &Handle, error: &Error) {
+    pub(crate) fn unreadable(&self, handle: &Handle, error: &Error) {
         let segment = handle.segment.number;
         tracing::error!(account = %self.id, segment, %error, "unreadable message");
     }
@@ -205,7 +205,7 @@ fn all(count: usize, error: &Error) -> Answers {
 }
 
 /// Cuts positions, in their order, where one read should end and another begin.
-fn spans(at: &[Position]) -> Vec<Range<usize>> {
+pub(crate) fn spans(at: &[Position]) -> Vec<Range<usize>> {
     // Threads that help each other are to be done at the same time.
     let total = at.iter().map(|at| padded(u64::from(at.stored_bytes))).sum::<u64>();
     let even = match total.div_ceil(u64::from(SPAN_BYTES)) {

@@ -35,9 +35,34 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
+    /// Jobs that compute for milliseconds: they wait for all others, and for each other.
+    long: VecDeque<Job>,
+    /// How many of those are being done, and how many may be at once.
+    long_running: usize,
+    long_max: usize,
     idle: usize,
     started: usize,
     closing: bool,
+}
+
+impl Queue {
+    /// The next job, and whether it is a long one.
+    fn next(&mut self) -> Option<(Job, bool)> {
+        if let Some(job) = self.jobs.pop_front() {
+            return Some((job, false));
+        }
+        if self.long_running >= self.long_max {
+            return None;
+        }
+        let job = self.long.pop_front()?;
+        self.long_running += 1;
+        Some((job, true))
+    }
+
+    /// How many jobs could begin.
+    fn ready(&self) -> usize {
+        self.jobs.len() + self.long.len().min(self.long_max.saturating_sub(self.long_running))
+    }
 }
 
 impl Shared {
@@ -48,7 +73,7 @@ impl Shared {
     fn work(&self) {
         let mut queue = self.lock();
         loop {
-            if let Some(job) = queue.jobs.pop_front() {
+            if let Some((job, is_long)) = queue.next() {
                 drop(queue);
                 // A job that panics is a bug of ours; it must not take a thread with it. Whoever
                 // waits for it finds its channel closed.
@@ -57,6 +82,7 @@ impl Shared {
                     tracing::error!("a storage job panicked");
                 }
                 queue = self.lock();
+                queue.long_running -= usize::from(is_long);
             } else if queue.closing {
                 return;
             } else {
@@ -70,10 +96,27 @@ impl Shared {
 
 impl Pool {
     pub(crate) fn new(threads: Threads) -> Self {
-        Self { shared: Arc::default(), threads, handles: Mutex::default() }
+        let shared = Arc::<Shared>::default();
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        shared.lock().long_max = match threads {
+            // One thread at least is there for those who wait for the disk.
+            Threads::Pool(most) => processors.min(most.saturating_sub(1)).max(1),
+            Threads::Inline | Threads::Manual => usize::MAX,
+        };
+        Self { shared, threads, handles: Mutex::default() }
     }
 
     pub(crate) fn spawn(&self, job: impl FnOnce() + Send + 'static) {
+        self.add(Box::new(job), |queue| &mut queue.jobs);
+    }
+
+    /// For a job that computes for milliseconds: as many as there are processors run at once, and only
+    /// when nothing else waits for a thread.
+    pub(crate) fn spawn_long(&self, job: impl FnOnce() + Send + 'static) {
+        self.add(Box::new(job), |queue| &mut queue.long);
+    }
+
+    fn add(&self, job: Job, to: fn(&mut Queue) -> &mut VecDeque<Job>) {
         let most = match self.threads {
             Threads::Inline => return job(),
             Threads::Manual => 0,
@@ -84,8 +127,8 @@ impl Pool {
             drop(queue);
             return job();
         }
-        queue.jobs.push_back(Box::new(job));
-        if queue.idle < queue.jobs.len() && queue.started < most {
+        to(&mut queue).push_back(job);
+        if queue.idle < queue.ready() && queue.started < most {
             queue.started += 1;
             let shared = self.shared.clone();
             let builder = std::thread::Builder::new().name("storage".to_owned());
@@ -99,7 +142,7 @@ impl Pool {
                     tracing::error!(%error, "cannot start a storage thread");
                     if queue.started == 0 {
                         // Slow is better than never.
-                        let job = queue.jobs.pop_back();
+                        let job = to(&mut queue).pop_back();
                         drop(queue);
                         return job.map_or((), |job| job());
                     }
@@ -148,8 +191,11 @@ impl Pool {
 
     /// Runs one waiting job on this thread; false if there is none.
     pub(crate) fn step(&self) -> bool {
-        let job = self.shared.lock().jobs.pop_front();
-        job.map(|job| job()).is_some()
+        let next = self.shared.lock().next();
+        let Some((job, is_long)) = next else { return false };
+        job();
+        self.shared.lock().long_running -= usize::from(is_long);
+        true
     }
 }
 

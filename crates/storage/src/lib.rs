@@ -28,6 +28,13 @@ use mailbox::{Position, Record};
 /// A future of an engine: engines choose their own threads, callers their own executor.
 pub type Task<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Looks at some of the messages that [`Storage::show`] was asked for: which of the positions it is, and
+/// the message.
+pub type Looker = Box<dyn FnMut(usize, Result<&[u8], Error>)>;
+
+/// Makes a [`Looker`] on each thread that has messages to show.
+pub type Lookers = std::sync::Arc<dyn Fn() -> Looker + Send + Sync>;
+
 /// Why an engine could not do something. One log line is written where it arises.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -205,6 +212,18 @@ pub trait Storage: Send + Sync {
         Box::pin(async move {
             let messages = self.messages(account, wrapping.positions()).await;
             wrapping.join(messages)
+        })
+    }
+    /// Shows whole messages, as [`Storage::message`] reads them, where they were read: on threads of
+    /// the engine, several at once, in no order, each once. All have been shown when the task
+    /// resolves; some may not have been if a looker panicked. What is done with a message is done in
+    /// time that nobody else waits for: ask for as many as it takes milliseconds to look at.
+    fn show(&self, account: AccountId, at: Vec<Position>, lookers: Lookers) -> Task<'_, ()> {
+        Box::pin(async move {
+            for (nth, at) in at.into_iter().enumerate() {
+                let message = self.message(account, at).await;
+                lookers()(nth, message.as_deref().map_err(Error::clone));
+            }
         })
     }
     /// A message as a stream in bounded memory. The hash is checked at the end of a full read: a

@@ -6,6 +6,8 @@
 pub(crate) mod answer;
 mod column;
 pub(crate) mod find;
+mod groups;
+mod judge;
 pub(crate) mod keys;
 pub(crate) mod numbers;
 mod resolve;

@@ -127,12 +127,28 @@ impl<T: Texts> Reader<T> {
         &self.walk.sink.texts
     }
 
-    /// The end of the message, or of what matters.
-    pub fn finish(self) -> T {
-        if self.texts().is_done() {
-            return self.walk.sink.texts;
+    /// The same, to be changed between two messages.
+    pub fn texts_mut(&mut self) -> &mut T {
+        &mut self.walk.sink.texts
+    }
+
+    /// The end of the message, or of what matters; what follows is the next message.
+    pub fn end(&mut self) {
+        if !self.texts().is_done() {
+            self.walk.end();
         }
-        self.walk.finish().texts
+        self.walk.restart();
+        let reading = &mut self.walk.sink;
+        (reading.depth, reading.leaf) = (0, None);
+        reading.decoded.clear();
+        reading.text.clear();
+        reading.seen.clear();
+    }
+
+    /// The end of the message, or of what matters.
+    pub fn finish(mut self) -> T {
+        self.end();
+        self.walk.sink.texts
     }
 }
 
@@ -140,6 +156,18 @@ impl<T: Texts> Reader<T> {
 struct Leaf {
     transfer: Decoder,
     content: Content,
+}
+
+impl Leaf {
+    /// `bytes` if they are the text already.
+    fn as_it_stands<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
+        match &self.content {
+            Content::Text(decoder, None) if self.transfer.changes_nothing() => {
+                decoder.as_they_stand(bytes)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What becomes of a decoded body.
@@ -183,6 +211,8 @@ impl<T: Texts> Reading<T> {
 }
 
 impl<T: Texts> Sink for Reading<T> {
+    const COUNTS_LINES: bool = false;
+
     fn open(&mut self, part: Opened<'_>) {
         if self.depth == 0 {
             self.texts.own_header(&OwnHeader::new(part.header, part.mime.fallback));
@@ -194,16 +224,19 @@ impl<T: Texts> Sink for Reading<T> {
             for field in fields(part.header) {
                 self.field(scope, field, part.mime.fallback);
             }
-            self.parameters(scope, &part.mime);
+            self.parameters(scope, part.mime);
         }
         self.leaf = None;
         if self.texts.asks(Scope::Body) {
-            self.leaf = self.leaf_of(&part.mime);
+            self.leaf = self.leaf_of(part.mime);
         }
     }
 
     fn body(&mut self, bytes: &[u8]) {
         let Some(leaf) = &mut self.leaf else { return };
+        if let Some(text) = leaf.as_it_stands(bytes) {
+            return self.texts.piece(Lane::Plain, Scope::Body, text);
+        }
         // A tolerant decoder does not fail.
         let _ = leaf.transfer.feed(bytes, &mut self.decoded);
         self.decoded();
@@ -232,12 +265,7 @@ impl<T: Texts> Reading<T> {
             Kind::Opaque => return None,
             Kind::Document(_) if self.documents.is_none() => return None,
             Kind::Document(kind) => Content::Document(kind, Some(Vec::new())),
-            kind => {
-                let charset = mime.charset();
-                let charset =
-                    charset.map_or(Charset::Guess, |charset| Charset::of(charset.as_bytes()));
-                Content::Text(TextDecoder::new(charset), Seen::of(kind))
-            }
+            kind => Content::Text(TextDecoder::new(mime.body_charset), Seen::of(kind)),
         };
         Some(Leaf { transfer: Decoder::new(mime.encoding), content })
     }
@@ -279,6 +307,8 @@ impl<T: Texts> Reading<T> {
         }
         let text = std::mem::take(&mut self.text);
         self.whole(Scope::Body, &text);
+        self.text = text;
+        self.text.clear();
     }
 
     fn document(&mut self, kind: DocumentKind, bytes: &[u8]) {

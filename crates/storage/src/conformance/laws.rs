@@ -1,5 +1,7 @@
 //! The laws that need no failing disk. Each is a test of its own in every engine.
 
+use std::sync::{Arc, OnceLock};
+
 use base::{ModSeq, SystemFlag, Uid, UidSet};
 use bytes::Bytes;
 use mailbox::{Content, Position, Record};
@@ -9,7 +11,7 @@ use super::{
     read_all, stage, stream, whole, wrapped,
 };
 use crate::sim::Chance;
-use crate::{CommitError, Durability, Error, Extract, Storage};
+use crate::{CommitError, Durability, Error, Extract, Lookers, Storage};
 
 fn seq(n: u64) -> ModSeq {
     ModSeq::ZERO.plus(n)
@@ -176,6 +178,8 @@ pub fn messages_are_read_together(subject: &mut dyn Subject) {
             let read = block_on(storage.messages(account(1), positions));
             let read: Vec<_> = read.into_iter().map(Result::ok).collect();
             assert!(read.iter().eq(asked.iter().map(|(_, bytes)| bytes)), "{count}");
+            assert_eq!(shown(&*storage, 1, &asked), read, "{count}");
+            assert_eq!(shown(&*storage, 2, &asked), vec![None; count]);
             let positions = asked.iter().map(|(at, _)| *at).collect();
             let strange = block_on(storage.messages(account(2), positions));
             assert!(strange.len() == count && strange.iter().all(Result::is_err));
@@ -184,6 +188,23 @@ pub fn messages_are_read_together(subject: &mut dyn Subject) {
         drop(storage);
         subject.reopen();
     }
+}
+
+/// The messages as they are shown: each once, on whatever thread.
+fn shown(storage: &dyn Storage, n: u8, asked: &[&(Position, Option<Bytes>)]) -> Vec<Option<Bytes>> {
+    let shown: Arc<[OnceLock<Option<Bytes>>]> = asked.iter().map(|_| OnceLock::new()).collect();
+    let lookers: Lookers = {
+        let shown = shown.clone();
+        Arc::new(move || {
+            let shown = shown.clone();
+            Box::new(move |nth, message| {
+                let first = shown[nth].set(message.ok().map(Bytes::copy_from_slice));
+                assert_eq!(first, Ok(()), "shown twice");
+            })
+        })
+    };
+    block_on(storage.show(account(n), asked.iter().map(|(at, _)| *at).collect(), lookers));
+    shown.iter().map(|message| message.get().expect("shown").clone()).collect()
 }
 
 /// Law 4 for what does not fit into memory: any piece of it can be had.

@@ -13,7 +13,7 @@ use message::column::{Column, FieldReader};
 use message::search::Needle;
 use storage::{Error, Extract, Extracts, Task};
 
-use super::text::{self, Groups};
+use super::groups::{Groups, Works, is_small};
 use crate::command::fetch::kept::{self, Mask};
 use crate::context::Reading;
 use crate::error::No;
@@ -134,10 +134,10 @@ async fn read(
     rows: &[Row],
     making: &mut [Making],
 ) -> Result<(), No> {
-    let names: Vec<&str> = making.iter().map(|making| &*making.field).collect();
+    let names: Vec<String> = making.iter().map(|making| making.field.clone()).collect();
     let mut reader = FieldReader::new(&names, &cx.shared.limits);
     // The charset of a header's bytes may be that of the text.
-    let asked = names.iter().copied().chain(["content-type"]);
+    let asked = names.iter().map(String::as_str).chain(["content-type"]);
     let asked: Vec<Bytes> = asked.map(|name| Bytes::copy_from_slice(name.as_bytes())).collect();
     let mut columns = Columns {
         bytes_max: cx.shared.accounts.memo().fields.value_bytes_max(),
@@ -145,7 +145,8 @@ async fn read(
     };
     match Mask::new(&asked) {
         None => {
-            add(cx, progress, (rows, &Extracts::none(0), None), (&mut reader, &mut columns)).await?
+            add(cx, progress, (rows, &Extracts::none(0), None), (&names, &mut reader, &mut columns))
+                .await?
         }
         mask => {
             let mut rest = rows;
@@ -159,7 +160,8 @@ async fn read(
                 ahead = Box::pin(maybe_done(look_up(cx, rest)));
                 // Begins to read.
                 let _ = futures_util::poll!(&mut ahead);
-                add(cx, progress, (here, &found, mask), (&mut reader, &mut columns)).await?;
+                add(cx, progress, (here, &found, mask), (&names, &mut reader, &mut columns))
+                    .await?;
             }
         }
     }
@@ -192,8 +194,8 @@ struct Columns {
 
 impl Columns {
     /// Adds what was read of a message.
-    fn push(&mut self, uid: Uid, reader: &mut FieldReader) {
-        for (column, values) in self.columns.iter_mut().zip(reader.finish()) {
+    fn push<'v>(&mut self, uid: Uid, values: impl Iterator<Item = &'v str>) {
+        for (column, values) in self.columns.iter_mut().zip(values) {
             let fits = column.as_mut().is_some_and(|column| {
                 column.push(uid, values) && column.memory_bytes() <= self.bytes_max
             });
@@ -204,12 +206,36 @@ impl Columns {
     }
 }
 
+/// What was read of a message on another thread.
+struct Values {
+    text: String,
+    /// Where each field's values end.
+    ends: Vec<usize>,
+}
+
+impl Values {
+    fn of<'v>(values: impl Iterator<Item = &'v str>) -> Self {
+        let mut text = String::new();
+        let ends = values.map(|values| {
+            text.push_str(values);
+            text.len()
+        });
+        let ends = ends.collect();
+        Self { text, ends }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| &self.text[start..end])
+    }
+}
+
 /// Adds messages, with the fields that are kept of the first ones.
 async fn add(
     cx: &Reading<'_>,
     progress: &mut Progress<'_>,
     (rows, found, mask): (&[Row], &Extracts, Option<Mask>),
-    (reader, columns): (&mut FieldReader, &mut Columns),
+    (names, reader, columns): (&[String], &mut FieldReader, &mut Columns),
 ) -> Result<(), No> {
     let header_bytes_max = cx.shared.limits.header_bytes_max as u64;
     let kept = |nth: usize, row: &Row| {
@@ -219,9 +245,19 @@ async fn add(
     };
     let others = rows.iter().enumerate().filter(|&(nth, row)| kept(nth, row).is_none());
     let others: Vec<Row> = others.map(|(_, &row)| row).collect();
-    let mut groups = Groups::new(cx, &others, |row| row);
-    // Messages that were read and not looked at: how many, and the small ones of them.
-    let (mut waiting, mut bytes) = (0, Vec::new().into_iter());
+    let works: Works<Row, Values> = {
+        let (names, limits) = (names.to_vec(), cx.shared.limits.clone());
+        Arc::new(move || {
+            let mut reader = FieldReader::new(&names, &limits);
+            Box::new(move |_, message| {
+                reader.feed(message);
+                Values::of(reader.finish())
+            })
+        })
+    };
+    let mut groups = Groups::new(cx, &others, |row| row, works);
+    // Messages whose fields have come, and were not added: how many, and the small ones of them.
+    let (mut waiting, mut read) = (0, None);
     let mut header = Vec::new();
     for (nth, row) in rows.iter().enumerate() {
         if nth % ROWS_IN_A_ROW == ROWS_IN_A_ROW - 1 {
@@ -231,26 +267,26 @@ async fn add(
             header.clear();
             records.for_each(|lines| header.extend_from_slice(lines));
             reader.header(&header);
-        } else {
-            if waiting == 0 {
-                progress.tell().await?;
-                let Some((group, read)) = groups.next().await else { break };
-                (waiting, bytes) = (group.len(), read.into_iter());
-            }
-            waiting -= 1;
-            let small = if text::is_small(row) { bytes.next() } else { None };
-            let result = match small {
-                Some(bytes) => bytes.map(|bytes| reader.feed(&bytes)),
-                None => stream(cx, row, reader).await,
-            };
-            if let Err(error) = result {
-                let Error::Damaged(why) = error else { return Err(error.into()) };
-                let (account, uid) = (cx.live.id(), row.uid);
-                tracing::error!(%account, %uid, why, "message cannot be searched");
-                reader.forget();
-            }
+            columns.push(row.uid, reader.finish());
+            continue;
         }
-        columns.push(row.uid, reader);
+        if waiting == 0 {
+            progress.tell().await?;
+            let Some((group, found)) = groups.next().await else { break };
+            (waiting, read) = (group.len(), Some(found));
+        }
+        waiting -= 1;
+        let result = match read.as_mut().filter(|_| is_small(row)) {
+            Some(read) => read.next().map(|values| columns.push(row.uid, values.iter())),
+            None => stream(cx, row, reader).await.map(|()| columns.push(row.uid, reader.finish())),
+        };
+        if let Err(error) = result {
+            let Error::Damaged(why) = error else { return Err(error.into()) };
+            let (account, uid) = (cx.live.id(), row.uid);
+            tracing::error!(%account, %uid, why, "message cannot be searched");
+            reader.forget();
+            columns.push(row.uid, reader.finish());
+        }
     }
     progress.tell().await
 }

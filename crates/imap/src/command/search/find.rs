@@ -1,12 +1,14 @@
 //! Finding messages: columns first, then sent dates in batches, then text message by message.
 
+use std::sync::Arc;
+
 use base::UidSet;
 use mailbox::Row;
 use mailbox::search::{Plan, Split, Verdict};
 use wire::value::SearchKey;
 
-use super::resolve;
-use super::text::{self, Candidate};
+use super::judge::{Candidate, Case, Judge};
+use super::{resolve, text};
 use crate::context::Reading;
 use crate::error::No;
 use crate::progress::Progress;
@@ -14,9 +16,9 @@ use crate::session::yield_now;
 
 /// Undecided messages that are worth asking the index about.
 const NARROWED_MIN: u64 = 256;
-/// Undecided messages that are collected before they are read, many groups at once: so that the next
-/// group is nearly always on its way.
-const BATCH: usize = 4096;
+/// Undecided messages that are collected before they are read, two megabytes of them: nobody reads
+/// while they are collected.
+const BATCH: usize = 16 * 1024;
 /// Messages whose summaries are looked up together.
 const SUMMARIES: usize = 512;
 /// Rows after which others may run: the longest program takes milliseconds for so many.
@@ -30,7 +32,7 @@ pub(crate) async fn find(
 ) -> Result<UidSet, No> {
     let view = &cx.mailbox.view;
     let key = resolve::resolve(cx.mailbox, key);
-    let plan = Plan::new(key, view.mailbox().keywords(), cx.now());
+    let plan = Arc::new(Plan::new(key, view.mailbox().keywords(), cx.now()));
     if plan.is_nothing() {
         return Ok(UidSet::new());
     }
@@ -42,21 +44,21 @@ pub(crate) async fn find(
     if plan.is_everything() {
         return Ok(within);
     }
-    let mut scan = text::Scanner::new(&plan, &cx.shared.limits);
-    let columns = split(cx, progress, &plan, &scan, &within).await?;
+    let mut judge = Judge::new(cx, &plan);
+    let columns = split(cx, progress, &plan, &judge, &within).await?;
     let (mut found, mut open) = (columns.yes, columns.open);
-    if !open.is_empty() && scan.look_up(cx, progress, open.len()).await? {
-        let fields = split(cx, progress, &plan, &scan, &open).await?;
+    if !open.is_empty() && judge.look_up(cx, progress, open.len()).await? {
+        let fields = split(cx, progress, &plan, &judge, &open).await?;
         (found, open) = (found.union(&fields.yes), fields.open);
     }
     // So many are worth asking the index for those that need not be looked at.
-    if open.len() >= NARROWED_MIN && scan.narrow(cx).await {
-        let indexed = split(cx, progress, &plan, &scan, &open).await?;
+    if open.len() >= NARROWED_MIN && judge.narrow(cx).await {
+        let indexed = split(cx, progress, &plan, &judge, &open).await?;
         (found, open) = (found.union(&indexed.yes), indexed.open);
     }
     progress.aim(open.len());
     if !open.is_empty() {
-        found = found.union(&read(cx, progress, &plan, scan, &open).await?);
+        found = found.union(&read(cx, progress, &plan, judge, &open).await?);
     }
     Ok(found)
 }
@@ -67,7 +69,7 @@ async fn split(
     cx: &Reading<'_>,
     progress: &mut Progress<'_>,
     plan: &Plan,
-    scan: &text::Scanner<'_>,
+    judge: &Judge,
     within: &UidSet,
 ) -> Result<Split, No> {
     let (view, mailbox) = (&cx.mailbox.view, cx.mailbox.view.mailbox());
@@ -79,7 +81,7 @@ async fn split(
     while at < end {
         let next = end.min(at.saturating_add(plan.messages_at_once()));
         let here = mailbox.uids_between(at, next).intersection(within);
-        let split = plan.split(view, scan.looked_up(), &here);
+        let split = plan.split(view, judge.looked_up(), &here);
         let add = |all: &mut UidSet, some: &UidSet| {
             some.ranges().iter().for_each(|&(first, last)| all.insert_range(first, last));
         };
@@ -99,17 +101,19 @@ async fn read(
     cx: &Reading<'_>,
     progress: &mut Progress<'_>,
     plan: &Plan,
-    mut scan: text::Scanner<'_>,
+    judge: Judge,
     open: &UidSet,
 ) -> Result<UidSet, No> {
     let mut found = UidSet::new();
+    let judge = Arc::new(judge);
+    let mut case = judge.case();
     let mut undecided = Vec::new();
     for (at, row) in cx.mailbox.view.mailbox().rows_in(open).enumerate() {
         if at % ROWS_IN_A_ROW == ROWS_IN_A_ROW - 1 {
             progress.tell().await?;
             yield_now().await;
         }
-        match scan.verdict(cx, &row, None) {
+        match judge.verdict(&mut case, &row, None) {
             Verdict::No => progress.add(1),
             Verdict::Yes => {
                 progress.add(1);
@@ -118,11 +122,11 @@ async fn read(
             _ => undecided.push(row),
         }
         if undecided.len() == BATCH {
-            decide(cx, progress, plan, (&mut scan, &mut found), &undecided).await?;
+            decide(cx, progress, plan, (&judge, &mut case, &mut found), &undecided).await?;
             undecided.clear();
         }
     }
-    decide(cx, progress, plan, (&mut scan, &mut found), &undecided).await?;
+    decide(cx, progress, plan, (&judge, &mut case, &mut found), &undecided).await?;
     Ok(found)
 }
 
@@ -132,7 +136,7 @@ async fn decide(
     cx: &Reading<'_>,
     progress: &mut Progress<'_>,
     plan: &Plan,
-    (scan, found): (&mut text::Scanner<'_>, &mut UidSet),
+    (judge, case, found): (&Arc<Judge>, &mut Case, &mut UidSet),
     rows: &[Row],
 ) -> Result<(), No> {
     let mut candidates = Vec::new();
@@ -142,7 +146,7 @@ async fn decide(
             let summary = summaries.get(at).and_then(|summary| summary.as_ref().ok());
             let date = summary.and_then(|summary| summary.sort_keys().date);
             let sent = plan.asks_sent().then(|| date.map(base::DateTime::date));
-            match scan.verdict(cx, &row, sent) {
+            match judge.verdict(case, &row, sent) {
                 Verdict::Yes => found.insert(row.uid),
                 Verdict::No | Verdict::NeedsSent => {}
                 Verdict::NeedsContent => candidates.push(Candidate { row, sent }),
@@ -153,5 +157,5 @@ async fn decide(
         }
     }
     progress.add(rows.len() - candidates.len());
-    scan.scan(cx, progress, &candidates, |row| found.insert(row.uid)).await
+    text::scan(cx, progress, (judge, case), &candidates, |row| found.insert(row.uid)).await
 }
