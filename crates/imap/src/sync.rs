@@ -6,10 +6,11 @@ use std::fmt::Write;
 use std::sync::LazyLock;
 
 use account::{Decision, Live};
-use base::{MailboxId, ModSeq, SystemFlag, SystemFlags, Uid};
+use base::{Keyword, MailboxId, ModSeq, SystemFlag, SystemFlags, Uid};
 use mailbox::{Event, Expunges, Record, Row, View};
 use storage::Durability;
 use wire::response::fetch::{self, Small};
+use wire::response::search::spaced;
 use wire::response::{Code, Condition, Untagged};
 
 use crate::context::{Enabled, SelectedMailbox};
@@ -67,7 +68,10 @@ async fn tell_one(
         }
         Event::Expunged { seqs, .. } => {
             for seq in seqs {
-                out.untagged(&Untagged::Expunge(seq));
+                let tail = out.tail();
+                tail.push(b'*');
+                spaced(tail, seq.get());
+                tail.extend_from_slice(b" EXPUNGE\r\n");
                 out.flow().await?;
             }
         }
@@ -152,16 +156,44 @@ static SYSTEM_FLAGS: LazyLock<[String; SystemFlags::ALL.bits() as usize + 1]> =
 
 /// Appends the same for a row of the view as it is.
 pub(crate) fn print_flags(view: &View, row: &Row, rev2: bool, out: &mut Vec<u8>) {
-    let from = out.len();
-    out.extend_from_slice(SYSTEM_FLAGS[usize::from(row.system.bits())].as_bytes());
-    let mut add = |name: &str| {
-        if out.len() > from {
-            out.push(b' ');
-        }
-        out.extend_from_slice(name.as_bytes());
-    };
-    view.each_keyword(row.uid, |keyword| add(keyword.as_str()));
+    let mut list = FlagList::new(row.system, out);
+    view.each_keyword(row.uid, |keyword| list.add(keyword.as_str()));
     if !rev2 && view.is_recent(row.uid) {
-        add("\\Recent");
+        list.add("\\Recent");
+    }
+}
+
+/// Appends the same for flags that were looked up.
+pub(crate) fn print_flags_of<'k>(
+    system: SystemFlags,
+    keywords: impl Iterator<Item = &'k Keyword>,
+    recent: bool,
+    out: &mut Vec<u8>,
+) {
+    let mut list = FlagList::new(system, out);
+    keywords.for_each(|keyword| list.add(keyword.as_str()));
+    if recent {
+        list.add("\\Recent");
+    }
+}
+
+/// Names with spaces between them.
+struct FlagList<'o> {
+    out: &'o mut Vec<u8>,
+    from: usize,
+}
+
+impl<'o> FlagList<'o> {
+    fn new(system: SystemFlags, out: &'o mut Vec<u8>) -> Self {
+        let from = out.len();
+        out.extend_from_slice(SYSTEM_FLAGS[usize::from(system.bits())].as_bytes());
+        Self { out, from }
+    }
+
+    fn add(&mut self, name: &str) {
+        if self.out.len() > self.from {
+            self.out.push(b' ');
+        }
+        self.out.extend_from_slice(name.as_bytes());
     }
 }

@@ -6,7 +6,7 @@ use base::{Flags, Keyword, ModSeq, Uid, UidSet, UidValidity};
 
 use crate::chunk::{Bits, Change, Moved, NewRow, places, set_bit};
 use crate::group::Chunks;
-use crate::history::History;
+use crate::history::{Changes, History};
 use crate::mailbox::{Columns, Row};
 use crate::{FlagOp, Mailbox, NewMessage, Position};
 
@@ -25,6 +25,7 @@ impl Mailbox {
             keywords: Arc::default(),
             chunks: Chunks::default(),
             history: History::default(),
+            changes: Changes::new(at),
         };
         Self { columns: Arc::new(columns) }
     }
@@ -32,6 +33,7 @@ impl Mailbox {
     /// Adds messages with their positions; UIDs ascend from UIDNEXT on.
     pub(crate) fn append(&mut self, at: ModSeq, messages: &[(&NewMessage, Position)]) {
         let columns = Arc::make_mut(&mut self.columns);
+        let from = columns.uid_next;
         for &(message, position) in messages {
             let bits = columns.intern(&message.flags.keywords);
             let row = Row {
@@ -47,6 +49,7 @@ impl Mailbox {
             };
             columns.push(&NewRow { row, bits });
         }
+        columns.added(at, from);
     }
 
     /// Adds copies of `uids` of `source`, from UIDNEXT on.
@@ -54,6 +57,7 @@ impl Mailbox {
         let columns = Arc::make_mut(&mut self.columns);
         // Where the source's keywords are in this mailbox's table, as far as they are needed.
         let mut places_here = vec![None; source.columns.keywords.len()];
+        let from = columns.uid_next;
         for row in source.rows_in(uids) {
             let mut bits = Bits::new();
             for place in places(&source.bits(row.uid)) {
@@ -64,6 +68,7 @@ impl Mailbox {
             let uid = columns.uid_next;
             columns.push(&NewRow { row: Row { uid, mod_seq: at, save_date, ..row }, bits });
         }
+        columns.added(at, from);
     }
 
     /// Changes the flags of those of `uids` that exist.
@@ -81,6 +86,7 @@ impl Mailbox {
         let mut moved = Moved::default();
         columns.chunks.change(uids, &change, &mut moved);
         columns.add(moved);
+        columns.changes.add(at, uids);
         columns.highest_mod_seq = at;
     }
 
@@ -150,6 +156,15 @@ impl Columns {
             moved.count(row.system, row.size, 1);
         }
         self.add(moved);
+        // Records that are known only by what came of them.
+        self.changes = Changes::new(self.highest_mod_seq);
+    }
+
+    /// The record at `at` added all messages from `from` on.
+    fn added(&mut self, at: ModSeq, from: Uid) {
+        if let Some(last) = Uid::new(self.uid_next.get() - 1).filter(|&last| last >= from) {
+            self.changes.add(at, &UidSet::range(from, last));
+        }
     }
 
     pub(crate) fn add(&mut self, moved: Moved) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use base::{DateTime, EmailId, ModSeq, SystemFlag, SystemFlags, ThreadId, Uid, UidSet};
 
 use crate::mailbox::Row;
+use crate::range::push_dense;
 use crate::{FlagOp, Position};
 
 /// Rows of one chunk at most.
@@ -200,12 +201,23 @@ impl Chunk {
 
     /// How many UIDs are below `uid`.
     pub(crate) fn rank(&self, uid: Uid) -> usize {
-        self.hot.uids.partition_point(|&other| other < uid)
+        if uid <= self.first {
+            return 0;
+        }
+        if uid > self.last {
+            return self.len();
+        }
+        let (first, last) = (self.first.get() as usize, self.last.get() as usize);
+        // Without gaps the place is known; the columns of a large mailbox are far away.
+        match last - first < self.len() {
+            true => uid.get() as usize - first,
+            false => self.hot.uids.partition_point(|&other| other < uid),
+        }
     }
 
     /// The rows from `first` to `last`.
     pub(crate) fn within(&self, first: Uid, last: Uid) -> Range<usize> {
-        self.rank(first)..self.hot.uids.partition_point(|&uid| uid <= last)
+        self.rank(first)..last.next().map_or(self.len(), |next| self.rank(next))
     }
 
     pub(crate) fn row(&self, at: usize) -> Row {
@@ -327,27 +339,64 @@ impl Chunk {
         uids.ranges().get(at).is_some_and(|&(first, _)| first <= self.last)
     }
 
-    /// Adds the rows of `self` that are not in `gone` to `kept`, and the others' UIDs to `removed`.
-    pub(crate) fn sift(
+    /// The rows that are not in `gone`, if there are any; the others' UIDs go to `removed`. Column by
+    /// column, in runs.
+    pub(crate) fn without(
         &self,
         gone: &UidSet,
-        kept: &mut Option<Self>,
         removed: &mut UidSet,
         moved: &mut Moved,
-    ) {
-        for at in 0..self.len() {
-            let row = self.row(at);
-            if gone.contains(row.uid) {
-                removed.insert(row.uid);
-                moved.count(row.system, row.size, -1);
+    ) -> Option<Self> {
+        let (mut kept, mut from) = (Vec::new(), 0);
+        let at = gone.ranges().partition_point(|&(_, last)| last < self.first);
+        for &(first, last) in gone.ranges()[at..].iter().take_while(|range| range.0 <= self.last) {
+            let rows = self.within(first, last);
+            if rows.is_empty() {
                 continue;
             }
-            let new = NewRow { row, bits: self.bits(at) };
-            match kept {
-                Some(chunk) => chunk.push(&new),
-                None => *kept = Some(Self::new(self.start, &new)),
+            push_dense(removed, &self.hot.uids[rows.clone()]);
+            moved.count_all(&self.hot.system[rows.clone()], -1);
+            let sizes = self.cold[rows.clone()].iter().map(|cold| i64::from(cold.size));
+            moved.size_bytes -= sizes.sum::<i64>();
+            if rows.start > from {
+                kept.push(from..rows.start);
             }
+            from = rows.end;
         }
+        if from < self.len() {
+            kept.push(from..self.len());
+        }
+        self.only(&kept)
+    }
+
+    /// The rows of these runs, if there are any.
+    fn only(&self, runs: &[Range<usize>]) -> Option<Self> {
+        fn pick<T: Copy>(column: &[T], runs: &[Range<usize>], count: usize) -> Vec<T> {
+            let mut picked = Vec::with_capacity(count);
+            runs.iter().for_each(|run| picked.extend_from_slice(&column[run.clone()]));
+            picked
+        }
+        let count = runs.iter().map(Range::len).sum();
+        let mut hot = Hot {
+            uids: pick(&self.hot.uids, runs, count),
+            mod_seqs: pick(&self.hot.mod_seqs, runs, count),
+            system: pick(&self.hot.system, runs, count),
+            words: Vec::with_capacity(self.hot.words.len()),
+        };
+        for word in &self.hot.words {
+            let word = if word.is_empty() { Vec::new() } else { pick(word, runs, count) };
+            hot.words.push(if word.iter().any(|&bits| bits != 0) { word } else { Vec::new() });
+        }
+        let unseen = hot.system.iter().filter(|flags| !flags.contains(SystemFlag::Seen));
+        Some(Self {
+            start: self.start,
+            first: *hot.uids.first()?,
+            last: *hot.uids.last()?,
+            unseen: unseen.count() as u32,
+            max_mod_seq: hot.mod_seqs.iter().copied().max()?,
+            hot: Arc::new(hot),
+            cold: Arc::new(pick(&self.cold, runs, count)),
+        })
     }
 
     /// The rows of both; `other` comes behind. Column by column.

@@ -281,12 +281,10 @@ fn add(chunks: &mut Vec<Chunk>, mut chunk: Chunk) {
 fn sift(chunks: &[Chunk], uids: &UidSet, removed: &mut UidSet, moved: &mut Moved) -> Vec<Chunk> {
     let mut all = Vec::with_capacity(chunks.len());
     for chunk in chunks {
-        let mut kept = None;
-        if chunk.overlaps(uids) {
-            chunk.sift(uids, &mut kept, removed, moved);
-        } else {
-            kept = Some(chunk.clone());
-        }
+        let kept = match chunk.overlaps(uids) {
+            true => chunk.without(uids, removed, moved),
+            false => Some(chunk.clone()),
+        };
         kept.into_iter().for_each(|chunk| add(&mut all, chunk));
     }
     all

@@ -1,16 +1,19 @@
-//! What was expunged and when, so that VANISHED is exact (RFC 7162 §3.2.5.1).
+//! What happened to which UIDs and when: what was expunged, so that VANISHED is exact (RFC 7162
+//! §3.2.5.1), and what was changed last, so that who missed little need not look through the mailbox.
 
 use std::sync::Arc;
 
 use base::{ModSeq, Uid, UidSet};
 
-/// Ranges of one block; only the last block is copied when more are expunged.
-const BLOCK_RANGES_MAX: usize = 256;
+/// What was expunged from one mailbox, 4 MiB at most. A client that was away for longer gets every
+/// absent UID.
+pub(crate) type History = Ranges<256, { 256 * 1024 }>;
 
-/// Ranges kept for one mailbox: 4 MiB. A client that was away for longer gets every absent UID.
-const RANGES_MAX: usize = 256 * 1024;
+/// What was added or changed last in one mailbox, 16 KiB at most, copied in small pieces: every change
+/// adds to it. No part of the fold: what is not here is found in the columns.
+pub(crate) type Changes = Ranges<64, 1024>;
 
-/// These UIDs were expunged by one record.
+/// One record did it to these UIDs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Gone {
     pub(crate) at: ModSeq,
@@ -18,17 +21,18 @@ pub(crate) struct Gone {
     pub(crate) last: Uid,
 }
 
-/// Ascending by position.
+/// Ascending by position, at most `MAX`, in blocks of at most `BLOCK`: only the last block is copied
+/// when there are more.
 #[derive(Clone, Default, Debug)]
-pub(crate) struct History {
-    /// Expunges up to here may be missing.
+pub(crate) struct Ranges<const BLOCK: usize, const MAX: usize> {
+    /// What happened up to here may be missing.
     forgotten: ModSeq,
     /// Shared whole: most changes of a mailbox are no expunges.
     blocks: Arc<Vec<Arc<Vec<Gone>>>>,
     len: usize,
 }
 
-impl History {
+impl<const BLOCK: usize, const MAX: usize> Ranges<BLOCK, MAX> {
     pub(crate) fn new(forgotten: ModSeq) -> Self {
         Self { forgotten, ..Self::default() }
     }
@@ -55,11 +59,15 @@ impl History {
     }
 
     pub(crate) fn add(&mut self, at: ModSeq, uids: &UidSet) {
+        if uids.ranges().len() > MAX {
+            *self = Self::new(at);
+            return;
+        }
         for &(first, last) in uids.ranges() {
             self.push(Gone { at, first, last });
         }
         // By whole records, so that what is exact does not depend on how blocks lie.
-        while self.len > RANGES_MAX {
+        while self.len > MAX {
             let oldest = self.iter().next().map(|gone| gone.at).unwrap_or_default();
             self.forget_before(oldest.next());
         }
@@ -67,7 +75,7 @@ impl History {
 
     pub(crate) fn push(&mut self, gone: Gone) {
         let blocks = Arc::make_mut(&mut self.blocks);
-        match blocks.last_mut().filter(|block| block.len() < BLOCK_RANGES_MAX) {
+        match blocks.last_mut().filter(|block| block.len() < BLOCK) {
             Some(block) => Arc::make_mut(block).push(gone),
             None => blocks.push(Arc::new(vec![gone])),
         }
@@ -94,7 +102,7 @@ impl History {
         self.forgotten = self.forgotten.max(newest.unwrap_or_default());
     }
 
-    /// What was expunged after `since`; `None` if that is not known any more.
+    /// To what it happened after `since`; `None` if that is not known any more.
     pub(crate) fn since(&self, since: ModSeq) -> Option<UidSet> {
         if since < self.forgotten {
             return None;
@@ -141,10 +149,16 @@ mod tests {
 
     #[test]
     fn is_bounded() {
-        let mut history = History::default();
-        for n in 1..=RANGES_MAX as u64 + 3 {
-            history.add(at(n), &set(n as u32));
+        let mut changes = Changes::default();
+        for n in 1..=1024 + 3 {
+            changes.add(at(n), &set(n as u32));
         }
-        assert_eq!((history.len(), history.forgotten()), (RANGES_MAX, at(3)));
+        assert_eq!((changes.len(), changes.forgotten()), (1024, at(3)));
+        let many = (0..=1024).filter_map(|n| Uid::new(2 * n + 1)).collect();
+        changes.add(at(2000), &many);
+        assert_eq!((changes.len(), changes.forgotten()), (0, at(2000)));
+        changes.add(at(2001), &set(7));
+        assert_eq!(changes.since(at(1999)), None);
+        assert_eq!(changes.since(at(2000)), Some(set(7)));
     }
 }

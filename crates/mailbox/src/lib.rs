@@ -24,6 +24,6 @@ pub mod thread;
 pub mod view;
 
 pub use account::{Account, canonical_name};
-pub use mailbox::{Mailbox, Row};
+pub use mailbox::{HotRow, Mailbox, Row};
 pub use record::{BadRecord, Content, FlagOp, NewMessage, Position, Record, Role};
 pub use view::{Event, Expunges, View};

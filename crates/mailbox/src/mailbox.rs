@@ -8,9 +8,9 @@ use base::{
 };
 
 use crate::Position;
-use crate::chunk::{Chunk, places};
+use crate::chunk::Chunk;
 use crate::group::Chunks;
-use crate::history::History;
+use crate::history::{Changes, History};
 use crate::range::push_dense;
 
 /// The messages of a mailbox at one log position. A clone is a reference.
@@ -35,6 +35,7 @@ pub(crate) struct Columns {
     pub(crate) keywords: Arc<Vec<Keyword>>,
     pub(crate) chunks: Chunks,
     pub(crate) history: History,
+    pub(crate) changes: Changes,
 }
 
 /// One message's columns.
@@ -58,6 +59,29 @@ pub struct Row {
     pub thread_id: ThreadId,
     /// Where the bytes are.
     pub position: Position,
+}
+
+/// What changes of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct HotRow<'a> {
+    /// Its index, from 0.
+    pub index: u32,
+    /// UID
+    pub uid: Uid,
+    /// Position of the last record that touched it.
+    pub mod_seq: ModSeq,
+    /// System flags.
+    pub system: SystemFlags,
+    place: (&'a Chunk, usize),
+    table: &'a [Keyword],
+}
+
+impl<'a> HotRow<'a> {
+    /// Its keywords.
+    pub fn keywords(&self) -> impl Iterator<Item = &'a Keyword> + 'a {
+        let ((chunk, at), table) = (self.place, self.table);
+        chunk.places(at).filter_map(|n| table.get(n))
+    }
 }
 
 /// What QRESYNC's VANISHED can say (RFC 7162 §3.2).
@@ -168,6 +192,17 @@ impl Mailbox {
         chunk.map_or(self.len(), |(start, chunk)| start + chunk.rank(uid) as u32)
     }
 
+    /// The same for each of `uids`, which ascend: those near each other are looked up together.
+    pub(crate) fn ranks(&self, uids: impl Iterator<Item = Uid>) -> impl Iterator<Item = u32> {
+        let mut near = None;
+        uids.map(move |uid| {
+            if near.is_none_or(|(_, chunk): (u32, &Chunk)| chunk.last < uid) {
+                near = self.columns.chunks.by_uid(uid);
+            }
+            near.map_or(self.len(), |(start, chunk)| start + chunk.rank(uid) as u32)
+        })
+    }
+
     /// How many messages have UIDs from `first` to `last`. O(log n).
     pub fn count_between(&self, first: Uid, last: Uid) -> u64 {
         let end = last.next().map_or(self.len(), |next| self.rank(next));
@@ -217,6 +252,20 @@ impl Mailbox {
         self.indexed_changed_since(since, Uid::MIN).map(|(_, row)| row)
     }
 
+    /// The UIDs of the messages touched after `since`. Cost grows with them where they are few and
+    /// lately touched, else as that of [`Mailbox::changed_since`].
+    pub fn uids_changed_since(&self, since: ModSeq) -> UidSet {
+        let Some(touched) = self.columns.changes.since(since) else {
+            return self.changed_since(since).map(|row| row.uid).collect();
+        };
+        let mut changed = UidSet::new();
+        for (chunk, rows) in self.pieces(&touched) {
+            let rows = rows.filter(|&at| chunk.mod_seqs()[at] > since);
+            rows.for_each(|at| changed.insert(chunk.uids()[at]));
+        }
+        changed
+    }
+
     /// As [`Mailbox::changed_since`] from a UID on, each with its index from 0.
     pub(crate) fn indexed_changed_since(
         &self,
@@ -245,11 +294,13 @@ impl Mailbox {
     /// All flags of a message that is here.
     pub fn flags(&self, uid: Uid) -> Option<Flags> {
         let (chunk, at) = self.locate(uid)?;
+        Some(Flags { system: chunk.system()[at], keywords: self.keywords_at(chunk, at) })
+    }
+
+    /// The keywords of a row.
+    pub(crate) fn keywords_at(&self, chunk: &Chunk, at: usize) -> Vec<Keyword> {
         let keywords = &self.columns.keywords;
-        Some(Flags {
-            system: chunk.system()[at],
-            keywords: places(&chunk.bits(at)).map(|n| keywords[n].clone()).collect(),
-        })
+        chunk.places(at).filter_map(|n| keywords.get(n).cloned()).collect()
     }
 
     /// Calls `each` with the keywords of a message; false if it is not here.
@@ -257,6 +308,27 @@ impl Mailbox {
         let Some((chunk, at)) = self.locate(uid) else { return false };
         chunk.places(at).filter_map(|n| self.columns.keywords.get(n)).for_each(each);
         true
+    }
+
+    /// The messages of `uids`, ascending, without the columns that never change: one look at each chunk.
+    pub fn hot_rows_in<'a>(&'a self, uids: &'a UidSet) -> impl Iterator<Item = HotRow<'a>> + 'a {
+        let last = self.columns.chunks.last();
+        let ranges = uids.ranges().iter().take_while(move |&&(first, _)| Some(first) <= last);
+        ranges.flat_map(move |&(first, last)| {
+            let chunks = self.columns.chunks.onward_from_uid(first);
+            let chunks = chunks.take_while(move |(_, chunk)| chunk.first <= last);
+            chunks.flat_map(move |(start, chunk)| {
+                let table = &self.columns.keywords[..];
+                chunk.within(first, last).map(move |at| HotRow {
+                    index: start + at as u32,
+                    uid: chunk.uids()[at],
+                    mod_seq: chunk.mod_seqs()[at],
+                    system: chunk.system()[at],
+                    place: (chunk, at),
+                    table,
+                })
+            })
+        })
     }
 
     /// A message's keywords, as bits of their places in the table.
@@ -339,5 +411,6 @@ impl Mailbox {
             + keywords.sum::<usize>()
             + columns.chunks.memory_bytes()
             + columns.history.memory_bytes()
+            + columns.changes.memory_bytes()
     }
 }

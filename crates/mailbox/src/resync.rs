@@ -32,7 +32,7 @@ pub fn resync(mailbox: &Mailbox, known: &Known<'_>) -> Option<Missed> {
     if known.uid_validity != mailbox.uid_validity() {
         return None;
     }
-    let changed: UidSet = mailbox.changed_since(known.mod_seq).map(|row| row.uid).collect();
+    let changed = mailbox.uids_changed_since(known.mod_seq);
     let mut vanished = mailbox.vanished_since(known.mod_seq).uids;
     if let Some(told) = known.matches.and_then(|matches| last_match(mailbox, matches)) {
         vanished = vanished.difference(&UidSet::range(Uid::MIN, told));

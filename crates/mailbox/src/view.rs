@@ -142,16 +142,22 @@ impl View {
         } else {
             self.mailbox.uids().difference(&newer.uids())
         };
-        let rows = self.mailbox.rows_in(&gone).take_while(|row| row.uid < self.announced);
-        let ghosts: Vec<Ghost> = rows
-            .map(|row| Ghost { row, flags: self.mailbox.flags(row.uid).unwrap_or_default() })
-            .collect();
-        if !ghosts.is_empty() {
-            if self.ghosts.is_empty() {
+        let before = self.ghosts.len();
+        self.ghosts.reserve(usize::try_from(gone.len()).unwrap_or(0).min(ROWS_MAX));
+        for (chunk, rows) in self.mailbox.pieces(&gone) {
+            let rows = rows.map(|at| (at, chunk.row(at)));
+            let numbered = rows.take_while(|(_, row)| row.uid < self.announced);
+            self.ghosts.extend(numbered.map(|(at, row)| {
+                let keywords = self.mailbox.keywords_at(chunk, at);
+                Ghost { row, flags: Flags { system: row.system, keywords } }
+            }));
+        }
+        if self.ghosts.len() > before {
+            if before == 0 {
                 self.expunges_told = old;
+            } else {
+                self.ghosts.sort_by_key(|ghost| ghost.row.uid);
             }
-            self.ghosts.extend(ghosts);
-            self.ghosts.sort_by_key(|ghost| ghost.row.uid);
         }
         self.mailbox = newer.clone();
         // What was told of a sync in pieces is told again: that is harmless, a gap is not.
@@ -230,11 +236,11 @@ impl View {
 
     fn tell_ghosts(&mut self) -> Event {
         let ghosts = std::mem::take(&mut self.ghosts);
-        Event::Expunged {
-            uids: ghosts.iter().map(|ghost| ghost.row.uid).collect(),
-            // Ascending: when one is told, those before it are gone already.
-            seqs: ghosts.iter().filter_map(|g| seq(self.mailbox.rank(g.row.uid))).collect(),
-        }
+        let uids = || ghosts.iter().map(|ghost| ghost.row.uid);
+        let mut seqs = Vec::with_capacity(ghosts.len());
+        // Ascending: when one is told, those before it are gone already.
+        seqs.extend(self.mailbox.ranks(uids()).filter_map(seq));
+        Event::Expunged { uids: uids().collect(), seqs }
     }
 
     /// Messages from `from` on and below `below` with changes that are neither told nor muted, with

@@ -166,10 +166,13 @@ fn check_mailbox(mailbox: &Mailbox, model: &Box) {
         assert_eq!((mailbox.rank(row.uid), mailbox.nth(index)), (index, Some(row)));
     }
     assert_eq!(mailbox.nth(mailbox.len()), None);
-    for since in [0, model.highest / 2, model.highest.saturating_sub(1), model.highest] {
+    let highest = model.highest;
+    for since in [0, highest / 2, highest.saturating_sub(5), highest.saturating_sub(1), highest] {
         let changed = mailbox.changed_since(ModSeq::new(since).unwrap()).map(|row| row.uid.get());
         let expected = model.mail.iter().filter(|(_, mail)| mail.mod_seq > since);
-        assert!(changed.eq(expected.map(|(&number, _)| number)));
+        assert!(changed.eq(expected.clone().map(|(&number, _)| number)));
+        let changed = mailbox.uids_changed_since(ModSeq::new(since).unwrap());
+        assert_eq!(changed, expected.map(|(&number, _)| uid(number)).collect());
         let vanished = mailbox.vanished_since(ModSeq::new(since).unwrap());
         let expected = model.gone.iter().filter(|&&(at, _)| at > since).map(|&(_, n)| uid(n));
         assert!(vanished.exact);

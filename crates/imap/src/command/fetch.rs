@@ -66,8 +66,7 @@ pub async fn run(cx: &mut Selected<'_>, args: Fetch) -> Result<Done, No> {
         if args.vanished {
             tell_vanished(cx, &args.set, since);
         }
-        let changed = cx.mailbox.view.mailbox().changed_since(since);
-        let changed: UidSet = changed.map(|row| row.uid).collect();
+        let changed = cx.mailbox.view.mailbox().uids_changed_since(since);
         targets = targets.intersection(&changed);
     }
     let mut trouble = Trouble::default();

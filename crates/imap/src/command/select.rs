@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use account::Live;
-use base::{MailboxId, ModSeq, SeqNum, Uid, UidSet};
+use base::{MailboxId, SeqNum, Uid, UidSet};
 use mailbox::{View, resync};
 use wire::command::{Qresync, Select};
 use wire::response::fetch::{self, Small};
@@ -140,24 +140,19 @@ async fn resynchronize(
     if !missed.vanished.is_empty() {
         out.untagged(&Untagged::Vanished { earlier: true, uids: missed.vanished });
     }
-    for row in mailbox.rows_in(&missed.changed) {
-        let Some(seq) = SeqNum::new(mailbox.rank(row.uid) + 1) else { continue };
-        let Some(flags) = sync::flags_text(&selected.view, row.uid, rev2) else { continue };
-        changed(out.tail(), seq, (row.uid, row.mod_seq), &flags);
+    // The view was made a moment ago: it numbers all messages, and no others.
+    for row in mailbox.hot_rows_in(&missed.changed) {
+        let Some(seq) = SeqNum::new(row.index + 1) else { continue };
+        let recent = !rev2 && selected.view.is_recent(row.uid);
+        let tail = out.tail();
+        fetch::open(tail, seq);
+        Small::Uid(row.uid).print(tail);
+        tail.extend_from_slice(b" FLAGS (");
+        sync::print_flags_of(row.system, row.keywords(), recent, tail);
+        tail.extend_from_slice(b") ");
+        Small::ModSeq(row.mod_seq).print(tail);
+        tail.extend_from_slice(b")\r\n");
         out.flow().await?;
     }
     Ok(())
-}
-
-fn changed(tail: &mut Vec<u8>, seq: SeqNum, (uid, mod_seq): (Uid, ModSeq), flags: &str) {
-    fetch::open(tail, seq);
-    for (at, item) in
-        [Small::Uid(uid), Small::Flags(flags), Small::ModSeq(mod_seq)].iter().enumerate()
-    {
-        if at > 0 {
-            tail.push(b' ');
-        }
-        item.print(tail);
-    }
-    tail.extend_from_slice(b")\r\n");
 }
