@@ -16,7 +16,7 @@ use crate::work::expect;
 enum Before {
     Nothing,
     Restart,
-    /// The text index is built, and the server restarted with it.
+    /// The server is restarted with a text index, which is built.
     Index,
 }
 
@@ -77,10 +77,10 @@ fn measure(binary: &Path, messages: usize) -> Result<Column, Failure> {
             Nothing => {}
             Restart => server.restart()?,
             Index => {
+                server.restart_with("")?;
                 let start = Instant::now();
                 server.index()?;
                 index_millis = start.elapsed().as_secs_f64() * 1e3;
-                server.restart_with("")?;
             }
         }
         let mut imap = Imap::login(&server.imap, USER, PASSWORD)?;

@@ -90,6 +90,7 @@ pub(super) fn search_unindexed(server: &mut Server, scale: Scale, key: Key) -> O
 
 /// Builds the index of all accounts, which takes longer than any one of them.
 pub(super) fn index(server: &mut Server, scale: Scale) -> Outcome {
+    server.restart()?;
     let watch = Watch::start(server);
     let count = server.index()?;
     let spent = watch.stop();
