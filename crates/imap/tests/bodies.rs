@@ -235,3 +235,24 @@ fn a_range_is_one_record() {
         assert_eq!(head(&client), before + 1, "{command}");
     }
 }
+
+#[test]
+fn what_is_read_is_marked_as_seen_group_by_group() {
+    let mut client = Client::new();
+    client.deliver(b"Subject: x\r\n\r\ntext\r\n");
+    client.ask("b SELECT INBOX");
+    for _ in 0..10 {
+        client.ask("c COPY 1:* INBOX");
+    }
+    client.ask("d STORE 3,700 +FLAGS.SILENT (\\Seen)");
+    let before = head(&client);
+    let answer = client.text("e FETCH 1:* (BODY[TEXT])");
+    assert!(answer.ends_with("e OK FETCH completed\r\n"));
+    assert_eq!(answer.matches("BODY[TEXT] {6}\r\ntext\r\n").count(), 1024);
+    // Those that were seen before have nothing new to tell.
+    assert_eq!(answer.matches(" FLAGS (\\Seen \\Recent))\r\n").count(), 1022);
+    assert_eq!(head(&client), before + 2, "512 messages are one record");
+    assert_eq!(client.text("f SEARCH UNSEEN"), "* SEARCH\r\nf OK SEARCH completed\r\n");
+    let again = client.text("g FETCH 1:* (BODY[])");
+    assert_eq!((again.matches("FLAGS").count(), head(&client)), (0, before + 2));
+}
