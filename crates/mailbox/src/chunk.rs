@@ -235,6 +235,10 @@ impl Chunk {
         }
     }
 
+    pub(crate) fn email_id(&self, at: usize) -> &EmailId {
+        &self.cold[at].email_id
+    }
+
     /// A word of keywords: a column, or nothing if no row has a bit in it.
     pub(crate) fn word(&self, n: usize) -> &[u64] {
         self.hot.words.get(n).map_or(&[], |word| word)

@@ -19,7 +19,7 @@ use base::{Uid, UidSet, UidValidity};
 
 use crate::Row;
 
-pub use file::{Header, NAME_SUFFIX, name};
+pub use file::{Checks, Header, NAME_SUFFIX, name};
 pub use growing::{Growing, Placing};
 pub(crate) use links::Links;
 pub use message::SortKey;

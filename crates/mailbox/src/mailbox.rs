@@ -247,6 +247,13 @@ impl Mailbox {
         })
     }
 
+    /// UID and EMAILID of all messages, ascending, without touching the other columns.
+    pub(crate) fn email_ids(&self) -> impl Iterator<Item = (Uid, &EmailId)> + '_ {
+        self.columns.chunks.iter().flat_map(|(_, chunk)| {
+            chunk.uids().iter().enumerate().map(|(at, &uid)| (uid, chunk.email_id(at)))
+        })
+    }
+
     /// The messages touched after `since`, ascending by UID. Skips untouched chunks.
     pub fn changed_since(&self, since: ModSeq) -> impl Iterator<Item = Row> + '_ {
         self.indexed_changed_since(since, Uid::MIN).map(|(_, row)| row)

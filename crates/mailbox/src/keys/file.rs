@@ -9,7 +9,7 @@
 use base::{MailboxId, UidSet};
 use message::{SUMMARY_VERSION, SortKey};
 
-use super::{Column, Kind, Links, NO_DATE, Ranks, Values, places};
+use super::{Column, Kind, Links, NO_DATE, Ranks, Values};
 use crate::Mailbox;
 use crate::codec::{self, Reader, put_u64, put_uids};
 
@@ -100,7 +100,12 @@ impl Column {
 
     /// Reads what follows the header: the column of those messages of `mailbox` that surely are the
     /// ones it was made of. `None` if it is damaged.
-    pub fn decode(header: Header, payload: &[u8], kind: Kind, mailbox: &Mailbox) -> Option<Self> {
+    pub fn decode(
+        header: Header,
+        payload: &[u8],
+        kind: Kind,
+        (mailbox, checks): (&Mailbox, &mut Checks),
+    ) -> Option<Self> {
         let is_whole = payload.len() as u64 == header.payload_bytes()
             && crc32c::crc32c(payload) == header.check;
         if !is_whole {
@@ -113,7 +118,7 @@ impl Column {
         if count > 2 * mailbox.len() as usize + BLOCK {
             return None;
         }
-        let same = same(&uids, mailbox, &mut reader)?;
+        let same = same(&uids, checks.of(&uids, mailbox), &mut reader)?;
         let values = match kind {
             Kind::Sent => Values::Sent(seconds(&mut reader, count).ok()?),
             Kind::Text(_) => Values::Ranks(ranks(&mut reader, count)?),
@@ -127,28 +132,53 @@ impl Column {
 }
 
 /// The messages of the blocks that are the same in `mailbox` as when they were checked.
-fn same(uids: &UidSet, mailbox: &Mailbox, reader: &mut Reader<'_>) -> Option<UidSet> {
+fn same(uids: &UidSet, checks: &[(u32, usize)], reader: &mut Reader<'_>) -> Option<UidSet> {
     let mut same = UidSet::new();
     let mut rest = uids.iter();
-    for (check, count) in checks(uids, mailbox) {
+    for &(check, count) in checks {
         let is_same = u32::from_le_bytes(reader.array().ok()?) == check && count > 0;
         same.extend(rest.by_ref().take(BLOCK).filter(|_| is_same));
     }
     Some(same)
 }
 
-/// For each block the check of its messages in `mailbox` and their number, 0 if not all are there.
+/// What the messages of a mailbox are known again by, block by block: columns of one mailbox mostly
+/// have the same ones.
+#[derive(Debug, Default)]
+pub struct Checks {
+    uids: UidSet,
+    /// The check, and how many messages there are, 0 if not all.
+    blocks: Vec<(u32, usize)>,
+}
+
+impl Checks {
+    fn of(&mut self, uids: &UidSet, mailbox: &Mailbox) -> &[(u32, usize)] {
+        if self.uids != *uids {
+            *self = Self { uids: uids.clone(), blocks: checks(uids, mailbox) };
+        }
+        &self.blocks
+    }
+}
+
 fn checks(uids: &UidSet, mailbox: &Mailbox) -> Vec<(u32, usize)> {
     let total = uids.len() as usize;
     let mut checks = vec![(0, 0); total.div_ceil(BLOCK)];
-    let rows = mailbox.rows_in(uids);
-    let mut places = places(uids, uids);
-    for row in rows {
-        // Both ascend.
-        let Some((_, at)) = places.find(|&(uid, _)| uid == row.uid) else { break };
-        let (check, count) = &mut checks[at / BLOCK];
-        *check = crc32c::crc32c_append(*check, &row.email_id.0);
-        *count += 1;
+    let mut ranges = uids.ranges();
+    let mut before = 0;
+    for (uid, email_id) in mailbox.email_ids() {
+        while let Some((&(first, last), behind)) = ranges.split_first()
+            && last < uid
+        {
+            before += (last.get() - first.get()) as usize + 1;
+            ranges = behind;
+        }
+        let Some(&(first, _)) = ranges.first() else { break };
+        if first <= uid {
+            let at = before + (uid.get() - first.get()) as usize;
+            let (check, count) = &mut checks[at / BLOCK];
+            *check = crc32c::crc32c_append(*check, &email_id.0);
+            *count += 1;
+        }
     }
     for (nth, (_, count)) in checks.iter_mut().enumerate() {
         if *count != BLOCK.min(total - nth * BLOCK) {
@@ -278,13 +308,14 @@ pub(crate) mod tests {
 
     pub(crate) fn read(bytes: &[u8], kind: Kind, mailbox: &Mailbox) -> Option<Column> {
         let (header, payload) = bytes.split_at_checked(Header::BYTES)?;
-        Column::decode(Header::read(header, kind, id(), mailbox)?, payload, kind, mailbox)
+        let header = Header::read(header, kind, id(), mailbox)?;
+        Column::decode(header, payload, kind, (mailbox, &mut Checks::default()))
     }
 
     /// With sums that are right.
     pub(crate) fn read_payload(bytes: &[u8], kind: Kind, mailbox: &Mailbox) -> Option<Column> {
         let header = Header { bytes: bytes.len() as u32, check: crc32c::crc32c(bytes) };
-        Column::decode(header, bytes, kind, mailbox)
+        Column::decode(header, bytes, kind, (mailbox, &mut Checks::default()))
     }
 
     pub(crate) fn check(uids: &UidSet, mailbox: &Mailbox) -> u32 {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Node, Sent, ThreadTree};
 use crate::keys::Links;
 
-const NONE: usize = usize::MAX;
+const NONE: usize = u32::MAX as usize;
 
 /// Walks of ancestors that all loop checks together may take, for each link. Mail as it occurs
 /// needs a handful; who crafts references to make this quadratic gets threads that stay apart.
@@ -18,15 +18,26 @@ struct Message {
     /// As in [`Sent::subject`].
     subject: u32,
     sent: i64,
-    parent: usize,
+    parent: u32,
     /// Union-find: messages with different ends were never linked, so they cannot form a loop.
-    group: usize,
+    group: u32,
     is_reply: bool,
 }
 
 impl Message {
+    fn parent(&self) -> usize {
+        self.parent as usize
+    }
+
     fn dummy(at: usize) -> Self {
-        Self { number: None, subject: 0, sent: 0, parent: NONE, group: at, is_reply: false }
+        Self {
+            number: None,
+            subject: 0,
+            sent: 0,
+            parent: NONE as u32,
+            group: at as u32,
+            is_reply: false,
+        }
     }
 }
 
@@ -36,7 +47,7 @@ pub(super) struct References<'a> {
     links: &'a Links,
     messages: Vec<Message>,
     /// For each number of an id its message.
-    by_id: Vec<usize>,
+    by_id: Vec<u32>,
     /// The references of the message that comes.
     references: Vec<u32>,
     steps_left: usize,
@@ -47,7 +58,7 @@ impl<'a> References<'a> {
         Self {
             links,
             messages: Vec::with_capacity(links.hashes.len()),
-            by_id: vec![NONE; links.hashes.len()],
+            by_id: vec![NONE as u32; links.hashes.len()],
             references: Vec::new(),
             steps_left: 0,
         }
@@ -61,12 +72,12 @@ impl<'a> References<'a> {
 
     /// The message with this id, or a new dummy for it.
     fn with_id(&mut self, id: u32) -> usize {
-        let known = self.by_id[id as usize];
+        let known = self.by_id[id as usize] as usize;
         if known != NONE {
             return known;
         }
         let at = self.add();
-        self.by_id[id as usize] = at;
+        self.by_id[id as usize] = at as u32;
         at
     }
 
@@ -94,15 +105,15 @@ impl<'a> References<'a> {
         let mut parent = NONE;
         for &id in &references {
             let child = self.with_id(id);
-            if parent != NONE && self.messages[child].parent == NONE {
+            if parent != NONE && self.messages[child].parent() == NONE {
                 self.link(parent, child);
             }
             parent = child;
         }
         self.references = references;
         // B: the last reference is the parent of this message, whatever was concluded before.
-        if self.messages[at].parent != parent {
-            self.messages[at].parent = NONE;
+        if self.messages[at].parent() != parent {
+            self.messages[at].parent = NONE as u32;
             if parent != NONE {
                 self.link(parent, at);
             }
@@ -120,18 +131,18 @@ impl<'a> References<'a> {
                     return;
                 }
                 self.steps_left -= 1;
-                above = self.messages[above].parent;
+                above = self.messages[above].parent();
             }
         }
-        self.messages[of_child].group = of_parent;
-        self.messages[child].parent = parent;
+        self.messages[of_child].group = of_parent as u32;
+        self.messages[child].parent = parent as u32;
     }
 
     fn group(&mut self, mut at: usize) -> usize {
-        while self.messages[at].group != at {
-            let up = self.messages[at].group;
+        while self.messages[at].group as usize != at {
+            let up = self.messages[at].group as usize;
             self.messages[at].group = self.messages[up].group;
-            at = self.messages[at].group;
+            at = self.messages[at].group as usize;
         }
         at
     }
@@ -158,7 +169,7 @@ impl Forest {
         let mut children: Vec<Vec<usize>> = vec![Vec::new(); messages.len()];
         let mut roots = Vec::new();
         for (at, message) in messages.iter().enumerate() {
-            match children.get_mut(message.parent) {
+            match children.get_mut(message.parent()) {
                 Some(siblings) => siblings.push(at),
                 None => roots.push(at),
             }

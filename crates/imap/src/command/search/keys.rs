@@ -8,7 +8,7 @@ use std::sync::Arc;
 use base::{Uid, UidSet};
 use futures_util::future::maybe_done;
 use mailbox::Row;
-use mailbox::keys::{Column, Columns, Growing, Header, Kind, NAME_SUFFIX, Placing, name};
+use mailbox::keys::{Checks, Column, Columns, Growing, Header, Kind, NAME_SUFFIX, Placing, name};
 use message::KeysView;
 use storage::{Error, Extract, Extracts, Task};
 
@@ -37,8 +37,9 @@ pub(crate) async fn columns(
     let all = mailbox.uids();
     let few = all.len() < KEPT_MIN || found.len() * FEW_SHARE < all.len();
     let mut kept = Vec::with_capacity(kinds.len());
+    let mut checks = Checks::default();
     for &kind in kinds {
-        kept.push(self::kept(cx, kind, !few).await);
+        kept.push(self::kept(cx, kind, (!few).then_some(&mut checks)).await);
     }
     let nothing = UidSet::new();
     let lacks = |column: &Option<Arc<Column>>| {
@@ -198,17 +199,15 @@ async fn add(
     }
 }
 
-/// What is kept of a mailbox: in memory or in a file.
-async fn kept(cx: &Reading<'_>, kind: Kind, in_file: bool) -> Option<Arc<Column>> {
+/// What is kept of a mailbox: in memory, or with `checks` in a file.
+async fn kept(cx: &Reading<'_>, kind: Kind, checks: Option<&mut Checks>) -> Option<Arc<Column>> {
     let key = ((cx.live.id(), cx.mailbox.id), kind);
     let memo = &cx.shared.accounts.memo().columns;
     if let Some(column) = memo.get(&key) {
         return Some(column);
     }
-    if !in_file || u64::from(cx.mailbox.view.mailbox().len()) < SAVED_MIN {
-        return None;
-    }
-    let column = load(cx, kind).await.unwrap_or_else(|error| {
+    let is_large = u64::from(cx.mailbox.view.mailbox().len()) >= SAVED_MIN;
+    let column = load(cx, kind, checks.filter(|_| is_large)?).await.unwrap_or_else(|error| {
         tracing::debug!(account = %cx.live.id(), %error, "no keys");
         None
     })?;
@@ -217,7 +216,7 @@ async fn kept(cx: &Reading<'_>, kind: Kind, in_file: bool) -> Option<Arc<Column>
     Some(column)
 }
 
-async fn load(cx: &Reading<'_>, kind: Kind) -> Result<Option<Column>, Error> {
+async fn load(cx: &Reading<'_>, kind: Kind, checks: &mut Checks) -> Result<Option<Column>, Error> {
     let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
     let mailbox = cx.mailbox.view.mailbox();
     let name = name(cx.mailbox.id, kind);
@@ -234,7 +233,7 @@ async fn load(cx: &Reading<'_>, kind: Kind) -> Result<Option<Column>, Error> {
     let Some(payload) = bytes(begin, begin + header.payload_bytes()).await? else {
         return Ok(None);
     };
-    Ok(Column::decode(header, &payload, kind, mailbox))
+    Ok(Column::decode(header, &payload, kind, (mailbox, checks)))
 }
 
 /// Writes a column's file if that is worth while. Without it the next start takes longer, no more.
