@@ -60,6 +60,14 @@ struct Order {
     with_last: bool,
 }
 
+/// A fifth dead: rewriting copies up to four bytes for one that comes back.
+const FIFTH: u64 = 5;
+/// Half dead: it copies no more than comes back.
+const HALF: u64 = 2;
+/// Mostly dead segments are rewritten by themselves when they hold this part of what has to be dead
+/// for all to be: an eighth of an account's bytes by default.
+const MOSTLY_DEAD_PART: u64 = 4;
+
 /// What is to be kept.
 pub(crate) struct Plan {
     /// The fold at the position up to which records go.
@@ -71,6 +79,8 @@ pub(crate) struct Plan {
     segments: Vec<(u32, SegmentKind)>,
     last: u32,
     with_last: bool,
+    /// Segments of which one in so many bytes is dead are rewritten.
+    least: u64,
 }
 
 /// What rewriting a segment keeps.
@@ -123,7 +133,7 @@ impl Files {
             log.flushed().await?;
             let order = Order { old: Old::Time(keep_after), percent: 0, with_last: true };
             let work = move || match log.plan_compaction(&order)? {
-                Some(plan) => log.measure(&plan),
+                Some(plan) => log.measure(&plan).map(|(all, _)| all),
                 None => Ok(Statistics::default()),
             };
             self.shared.pool.run(work).await
@@ -161,12 +171,17 @@ impl Log {
             Err(TryLockError::WouldBlock) => return Ok(Statistics::default()),
         };
         self.heal_checkpoint(&BTreeSet::new())?;
-        let Some(plan) = self.plan_compaction(order)? else {
+        let Some(mut plan) = self.plan_compaction(order)? else {
             return Ok(Statistics::default());
         };
-        let before = self.measure(&plan)?;
-        if before.dead_bytes == 0 || before.dead_bytes * 100 < before.bytes * order.percent {
-            return Ok(before);
+        let (before, mostly_dead) = self.measure(&plan)?;
+        let enough = before.bytes * order.percent;
+        if before.dead_bytes == 0 || before.dead_bytes * 100 < enough {
+            // Not all are worth it. Those are that cost less than they give.
+            if mostly_dead == 0 || mostly_dead * 100 * MOSTLY_DEAD_PART < enough {
+                return Ok(before);
+            }
+            plan.least = HALF;
         }
         self.checkpoint(&plan.fold)?;
         // An earlier attempt may have left it with a name that is not durable.
@@ -183,7 +198,7 @@ impl Log {
                 SegmentKind::Checkpoint => {}
             }
         }
-        self.measure(&plan)
+        self.measure(&plan).map(|(after, _)| after)
     }
 
     /// Folds the log and notes what is live. Nothing if the log is not to be compacted.
@@ -196,7 +211,8 @@ impl Log {
         };
         let fold = self.begin_fold()?;
         let with_last = order.with_last;
-        let mut plan = Plan { fold, head, live: BTreeMap::new(), segments, last, with_last };
+        let (live, least) = (BTreeMap::new(), FIFTH);
+        let mut plan = Plan { fold, head, live, segments, last, with_last, least };
         let by_time = matches!(order.old, Old::Time(_));
         let (mut old, mut refused) = (true, by_time && plan.fold.is_lossy());
         self.walk_records(begin, |item| {
@@ -239,13 +255,15 @@ impl Log {
         Ok(Some(plan))
     }
 
-    fn measure(&self, plan: &Plan) -> Result<Statistics, Error> {
+    /// What there is, and how much of the dead bytes is in segments that are mostly dead.
+    fn measure(&self, plan: &Plan) -> Result<(Statistics, u64), Error> {
         let (begin, time) = {
             let state = self.lock();
             (state.begin, state.time)
         };
         let mut all = Statistics { head: plan.head, begin, time, ..Statistics::default() };
         let logs: Vec<_> = plan.numbers(SegmentKind::Log);
+        let mut mostly_dead = 0;
         for &(number, kind) in &plan.segments {
             let handle = match self.handle(number) {
                 Ok(handle) => handle,
@@ -257,7 +275,7 @@ impl Log {
             let bytes = handle.file.len().map_err(|error| failed(&path, &error))?;
             all.segments += 1;
             all.bytes += bytes;
-            all.dead_bytes += match kind {
+            let dead = match kind {
                 SegmentKind::Large if plan.is_dead_large(&handle)? => bytes,
                 SegmentKind::Log if self.is_dead_log(number, &logs, plan) => bytes,
                 SegmentKind::Log => {
@@ -265,8 +283,10 @@ impl Log {
                 }
                 _ => 0,
             };
+            all.dead_bytes += dead;
+            mostly_dead += if dead * HALF >= bytes { dead } else { 0 };
         }
-        Ok(all)
+        Ok((all, mostly_dead))
     }
 
     /// How many bytes rewriting a segment would give back, if that is worth it.
@@ -282,10 +302,9 @@ impl Log {
             return Ok(None);
         }
         let (dead, used) = self.dead_bytes(handle, path, plan, check)?;
-        // A fifth is worth rewriting the rest. Segments never grow together again, so the one that is
-        // written to is not ended for little.
+        // Segments never grow together again, so the one that is written to is not ended for little.
         let least = if number == plan.last { self.shared.options.segment_bytes / 64 } else { 1 };
-        Ok((dead >= (used / 5).max(least)).then_some(dead))
+        Ok((dead >= (used / plan.least).max(least)).then_some(dead))
     }
 
     /// Whether a log segment holds neither live messages nor records to be kept.

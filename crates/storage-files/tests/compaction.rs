@@ -265,6 +265,41 @@ fn a_quiet_account_gives_space_back() {
     check_messages(&files, &before, "after a restart");
 }
 
+/// What an account has of dead bytes comes back by itself where it lies close together, although all
+/// of it is not much; where it lies scattered, it stays.
+#[test]
+fn mostly_dead_segments_go_first() {
+    for (step, comes_back) in [(1, true), (4, false)] {
+        let disk = SimDisk::new(5);
+        let (segment_bytes, large_bytes) = (32_000, 8_000);
+        let options = Options { segment_bytes, large_bytes, ..options() };
+        let options = Options { compact_dead_percent: 50, retention_ms: 0, ..options };
+        let files = Files::open_disk(Arc::new(disk.clone()), options).expect("opens");
+        block_on(files.create(account(1))).expect("created");
+        put(&files, 1, |_| inbox(), &[]);
+        let fill = |time: i64, numbers: std::ops::Range<u32>| {
+            for n in numbers {
+                let body = [message(u64::from(n) * 2 + 1, 2_500)];
+                put(&files, time, |staged| appended(n + 1, staged), &body);
+            }
+        };
+        fill(1, 0..45);
+        // Ten of forty-five.
+        for n in (0..10).map(|n| n * step + 1) {
+            let uids = UidSet::range(Uid::new(n).unwrap(), Uid::new(n).unwrap());
+            put(&files, 2, |_| Record::Expunged { mailbox: inbox_id(), uids }, &[]);
+        }
+        let dead = || block_on(files.statistics(account(1), 3)).expect("statistics").dead_bytes;
+        let doomed = dead();
+        assert!(doomed > 20_000, "{doomed}");
+        fill(4, 45..60);
+        let left = dead();
+        let context = format!("{left} of {doomed} dead bytes are left");
+        assert_eq!(left < doomed / 2, comes_back, "{context}");
+        check_messages(&files, &fold(&files), &context);
+    }
+}
+
 #[test]
 fn a_directory_begins_again_where_it_is_told() {
     let disk = SimDisk::new(3);
