@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -43,6 +44,8 @@ pub(crate) struct Folds {
     pub(crate) users: AtomicUsize,
     /// Ended by [`crate::Accounts::disconnect`].
     pub(crate) disconnected: AtomicBool,
+    /// Commits that have begun and not ended.
+    committing: AtomicUsize,
     newest: AsyncMutex<Newest>,
     published: Mutex<Published>,
     event: Event,
@@ -105,6 +108,7 @@ impl Folds {
             around,
             users: AtomicUsize::new(0),
             disconnected: AtomicBool::new(false),
+            committing: AtomicUsize::new(0),
             newest: AsyncMutex::new(Newest { fold, in_flight: None }),
             published: Mutex::new(published),
             event: Event::new(),
@@ -153,6 +157,7 @@ impl Folds {
     ) -> Result<Done<T>, Failure<E>> {
         let has_staged = !staged.is_empty();
         let mut staged = Some(staged);
+        let committing = Committing::begin(&self.committing);
         let mut newest = self.newest.lock().await;
         // That commit is another caller's, who left; if its failure concerns this one, `usable` says so.
         self.arrive(&mut newest).await.ok();
@@ -175,7 +180,8 @@ impl Folds {
             let Some(staged) = staged.take().or_else(|| (!has_staged).then(Vec::new)) else {
                 break;
             };
-            self.depart(&mut newest, decision.records, staged, durability)?;
+            let alone = committing.is_alone();
+            self.depart(&mut newest, decision.records, (staged, alone), durability)?;
             match self.arrive(&mut newest).await {
                 Ok(entries) => {
                     let head = newest.fold.head();
@@ -204,7 +210,7 @@ impl Folds {
         &self,
         newest: &mut Newest,
         records: Vec<Record>,
-        staged: Vec<Staged>,
+        (staged, alone): (Vec<Staged>, bool),
         durability: Durability,
     ) -> Result<(), Error> {
         let fold = tried_out(&newest.fold, &records, staged.len()).map_err(|error| {
@@ -214,7 +220,7 @@ impl Folds {
         })?;
         let fold = staged.is_empty().then_some(fold);
         let time = self.around.clock.now_ms();
-        let batch = Batch { records, staged, time, durability };
+        let batch = Batch { records, staged, time, durability, alone };
         let (storage, id, expected) = (self.around.storage.clone(), self.id, newest.fold.head());
         let commit = Box::pin(async move { storage.commit(id, expected, batch).await });
         newest.in_flight = Some(InFlight { commit, durability, fold });
@@ -395,6 +401,29 @@ impl Folds {
         if let Some(Saving { before, done }) = self.start_saving() {
             self.saved(before, done.await);
         }
+    }
+}
+
+/// One of an account's commits, from its beginning until the disk has it.
+struct Committing<'a> {
+    all: &'a AtomicUsize,
+    /// Others were on their way when it began.
+    had_company: bool,
+}
+
+impl<'a> Committing<'a> {
+    fn begin(all: &'a AtomicUsize) -> Self {
+        Self { all, had_company: all.fetch_add(1, Relaxed) > 0 }
+    }
+
+    fn is_alone(&self) -> bool {
+        !self.had_company && self.all.load(Relaxed) == 1
+    }
+}
+
+impl Drop for Committing<'_> {
+    fn drop(&mut self) {
+        self.all.fetch_sub(1, Relaxed);
     }
 }
 

@@ -41,8 +41,8 @@ async fn subscribe(
 /// Another node commits.
 fn elsewhere(slow: &Slow, record: Record) {
     let head = run(slow.memory.head(ID)).unwrap();
-    let batch =
-        Batch { records: vec![record], staged: vec![], time: 0, durability: Durability::Synced };
+    let durability = Durability::Synced;
+    let batch = Batch { records: vec![record], staged: vec![], time: 0, durability, alone: true };
     assert!(run(slow.memory.commit(ID, head, batch)).is_ok());
 }
 
@@ -71,6 +71,25 @@ fn sessions_see_what_is_durable() {
     slow.sync(Ok(()));
     assert_eq!(step(&mut two).unwrap().unwrap().entries[0].at, before.plus(2));
     assert!(live.state().is_subscribed("two"));
+}
+
+#[test]
+fn a_commit_says_whether_others_are_on_their_way() {
+    let (slow, _accounts, live) = opened();
+    slow.alone.lock().unwrap().clear();
+    assert!(run(subscribe(&live, "one", Durability::Synced)).is_ok());
+    assert!(run(subscribe(&live, "two", Durability::Synced)).is_ok());
+    assert_eq!(std::mem::take(&mut *slow.alone.lock().unwrap()), [true, true]);
+    slow.slow(true);
+    let mut first = Box::pin(subscribe(&live, "three", Durability::Synced));
+    let mut second = Box::pin(subscribe(&live, "four", Durability::Synced));
+    assert!(step(&mut first).is_none() && step(&mut second).is_none());
+    assert_eq!(std::mem::take(&mut *slow.alone.lock().unwrap()), [true, false]);
+    // Who went away keeps nobody from being alone.
+    drop((first, second));
+    slow.slow(false);
+    assert!(run(subscribe(&live, "five", Durability::Lazy)).is_ok());
+    assert_eq!(*slow.alone.lock().unwrap(), [true]);
 }
 
 #[test]

@@ -123,6 +123,7 @@ impl LiveDirectory {
                 staged: Vec::new(),
                 time: self.clock.now_ms(),
                 durability: Durability::Synced,
+                alone: true,
             };
             match self.accounts.storage().commit(AccountId::SYSTEM, *head, batch).await {
                 Ok(pending) => {

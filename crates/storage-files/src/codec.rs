@@ -116,9 +116,14 @@ impl Codec {
         Decoder { codec: self, plain: None, small: None }
     }
 
-    /// A message's frame with room for the header, and how its content is encoded.
-    pub(crate) fn frame(&self, message: &[u8], hash: &[u8; 32]) -> (Vec<u8>, Encoding) {
-        let mut frame = Vec::with_capacity(HEADER_BYTES + MESSAGE_HEAD_BYTES + message.len());
+    /// Room that [`Codec::frame`] needs for a message of so many octets.
+    pub(crate) fn frame_bytes_max(octets: usize) -> usize {
+        HEADER_BYTES + MESSAGE_HEAD_BYTES + octets
+    }
+
+    /// Puts a message's frame with room for the header into an empty buffer, and tells how its
+    /// content is encoded.
+    pub(crate) fn frame(&self, message: &[u8], hash: &[u8; 32], frame: &mut Vec<u8>) -> Encoding {
         frame.resize(HEADER_BYTES, 0);
         // Messages in a log segment have at most 32 MiB.
         frame.extend_from_slice(&(message.len() as u32).to_le_bytes());
@@ -126,14 +131,13 @@ impl Codec {
         frame.extend_from_slice(&hash[..16]);
         if (COMPRESS_BYTES_MIN..=QUICK_OCTETS_MAX).contains(&message.len()) {
             let most = message.len() * QUICK_SHARE.0 / QUICK_SHARE.1;
-            if self.compress(Way::Quick, message, most, &mut frame) {
-                return (frame, Encoding::Zstd1);
+            if self.compress(Way::Quick, message, most, frame) {
+                return Encoding::Zstd1;
             }
         }
         let small = message.len() <= DICTIONARY_OCTETS_MAX;
         let way = if small { Way::Small } else { Way::Plain };
-        let encoding = self.encode_as(way, message, &mut frame);
-        (frame, encoding)
+        self.encode_as(way, message, frame)
     }
 
     /// The message in a whole frame, which was first written at `offset`.
@@ -359,7 +363,9 @@ mod tests {
     }
 
     fn frame_of(codec: &Codec, message: &[u8]) -> (Vec<u8>, Encoding) {
-        codec.frame(message, blake3::hash(message).as_bytes())
+        let mut frame = Vec::new();
+        let encoding = codec.frame(message, blake3::hash(message).as_bytes(), &mut frame);
+        (frame, encoding)
     }
 
     fn text(words: usize) -> Vec<u8> {

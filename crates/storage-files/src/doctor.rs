@@ -130,6 +130,7 @@ fn inspector(disk: Arc<dyn Disk>) -> Arc<Shared> {
         disk,
         pool: pool::Pool::new(Threads::Inline),
         codec: codec::Codec::new(options.level),
+        buffers: crate::buffers::Buffers::default(),
         staged: Arc::default(),
         options,
         token: "doctor".to_owned(),

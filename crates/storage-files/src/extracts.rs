@@ -36,6 +36,10 @@ const FEW: usize = 64;
 const FEW_GROUPS: usize = 4;
 /// Extracts that wait for their messages to be durable.
 const WAITING_MAX: usize = 4096;
+/// Summaries of new messages that are kept in memory until a write is worth while: so many, or so
+/// many bytes.
+const KEPT_MAX: usize = 64;
+const KEPT_BYTES_MAX: usize = 64 * 1024;
 /// Files kept open, with what is known of them: 12 bytes an entry.
 const OPEN_MAX: usize = 8;
 
@@ -56,6 +60,8 @@ fn kind(what: Extract) -> ([u8; 8], &'static str, &'static str) {
 pub(crate) struct OpenExtracts {
     open: BTreeMap<(Extract, u32), Cache>,
     waiting: Vec<(Extract, Position, Bytes)>,
+    /// Summaries of new messages, on their way to the file.
+    kept: Vec<(Position, Bytes)>,
     /// Counts uses, to find the file that was not used longest.
     clock: u64,
 }
@@ -66,6 +72,18 @@ impl OpenExtracts {
         let cache = self.open.get_mut(&key)?;
         cache.used = self.clock;
         Some(cache)
+    }
+
+    /// Summaries that are kept in memory, with their places among the wanted.
+    fn find_kept(&self, wanted: &[Position]) -> Vec<(usize, Bytes)> {
+        let find = |(nth, at): (usize, &Position)| {
+            let found = self.kept.iter().rev().find(|(kept, _)| kept == at);
+            found.map(|(_, bytes)| (nth, bytes.clone()))
+        };
+        match self.kept.is_empty() {
+            true => Vec::new(),
+            false => wanted.iter().enumerate().filter_map(find).collect(),
+        }
     }
 }
 
@@ -82,6 +100,9 @@ impl Log {
     /// Cached extracts, one answer for each position, or for the first ones if all would be large. A
     /// cache that cannot be read is empty.
     pub(crate) fn read_extracts(&self, what: Extract, wanted: &[Position]) -> Extracts {
+        if what == Extract::Summary {
+            self.write_summaries();
+        }
         let mut files = Vec::new();
         for group in by_segment(wanted).chunk_by(|&(a, _), &(b, _)| a.segment == b.segment) {
             let segment = group[0].0.segment;
@@ -110,7 +131,7 @@ impl Log {
         if wanted.len() > FEW {
             return None;
         }
-        let mut files = Vec::new();
+        let (mut files, mut kept) = (Vec::new(), Vec::new());
         {
             // Whoever opens a file holds the lock meanwhile.
             let mut open = match self.extracts.try_lock() {
@@ -123,6 +144,9 @@ impl Log {
                 let offsets = group.iter().map(|&(at, nth)| (nth, at.offset));
                 files.push((cache.file.clone(), cache.find(offsets)));
             }
+            if what == Extract::Summary {
+                kept = open.find_kept(wanted);
+            }
         }
         if files.iter().map(|(_, wanted)| groups(wanted)).sum::<usize>() > FEW_GROUPS {
             return None;
@@ -132,7 +156,37 @@ impl Log {
             let mut read = |buffer: &mut [u8], from: u64| file.read_cached(buffer, from);
             read_places(&mut read, places, wanted, &mut extracts).ok().flatten()?;
         }
+        for (nth, bytes) in kept {
+            let length = bytes.len();
+            let buffer = extracts.add_buffer(bytes);
+            extracts.set(nth, buffer, 0..length);
+        }
         Some(extracts)
+    }
+
+    /// Takes summaries of messages that are written. Nobody waits for them, so they go to their file
+    /// when there are some.
+    pub(crate) fn keep_summaries(&self, new: &mut Vec<(Position, Bytes)>) {
+        if new.is_empty() {
+            return;
+        }
+        let due = {
+            let kept = &mut self.lock_extracts().kept;
+            kept.append(new);
+            let bytes: usize = kept.iter().map(|(_, summary)| summary.len()).sum();
+            kept.len() >= KEPT_MAX || bytes >= KEPT_BYTES_MAX
+        };
+        if due {
+            self.write_summaries();
+        }
+    }
+
+    /// Writes the summaries that are kept in memory.
+    pub(crate) fn write_summaries(&self) {
+        let kept = std::mem::take(&mut self.lock_extracts().kept);
+        if !kept.is_empty() {
+            self.write_extracts(Extract::Summary, kept);
+        }
     }
 
     /// Adds to the cache. What cannot be written is not kept.
@@ -174,11 +228,13 @@ impl Log {
 
     /// Closes the files.
     pub(crate) fn close_extracts(&self) {
+        self.write_summaries();
         self.lock_extracts().open.clear();
     }
 
     /// Removes the extracts of a segment that is gone.
     pub(crate) fn drop_extracts(&self, segment: u32) {
+        self.lock_extracts().kept.retain(|(at, _)| at.segment != segment);
         for what in Extract::ALL {
             self.lock_extracts().open.remove(&(what, segment));
             let path = self.extracts_path(what, segment);

@@ -149,7 +149,7 @@ impl Receiver {
             true => options.large_bytes.min(CROWDED_BYTES),
             false => options.large_bytes,
         };
-        let buffer = Vec::with_capacity(reserve);
+        let buffer = log.shared.buffers.take(reserve);
         Self { log, buffer, large: None, small_max, broken: false }
     }
 
@@ -205,21 +205,24 @@ impl Incoming for Receiver {
         let shared = log.shared.clone();
         match large {
             None if buffer.len() <= INLINE_BYTES_MAX => {
-                Box::pin(std::future::ready(Ok(stage(&buffer, &log.shared))))
+                Box::pin(std::future::ready(Ok(stage(buffer, &log.shared))))
             }
-            None => shared.pool.run(move || Ok(stage(&buffer, &log.shared))),
+            None => shared.pool.run(move || Ok(stage(buffer, &log.shared))),
             Some(large) => shared.pool.run(move || large.finish(&buffer, &log)),
         }
     }
 }
 
-fn stage(message: &[u8], shared: &Shared) -> Staged {
-    let hash = *blake3::hash(message).as_bytes();
-    let (frame, encoding) = shared.codec.frame(message, &hash);
+fn stage(message: Vec<u8>, shared: &Shared) -> Staged {
+    let hash = *blake3::hash(&message).as_bytes();
+    let mut frame = shared.buffers.take(Codec::frame_bytes_max(message.len()));
+    let encoding = shared.codec.frame(&message, &hash, &mut frame);
+    let size = message.len() as u64;
+    shared.buffers.give(message);
     let payload_crc = crc32c::crc32c(&frame[HEADER_BYTES..]);
     let _held = Held::new(&shared.staged, frame.len());
     let body = Box::new(Body::Small { frame, encoding, payload_crc, _held });
-    Staged { size: message.len() as u64, hash, body, summary: Bytes::new() }
+    Staged { size, hash, body, summary: Bytes::new() }
 }
 
 /// A large message being written.

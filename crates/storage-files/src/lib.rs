@@ -11,7 +11,8 @@
 //!                   cache/search/      disposable: the text index
 //! ```
 //!
-//! Callers never wait for a disk on their own thread: writes and syncs are done by a pool. Accounts
+//! Callers do not wait for a disk on their own thread: writes and syncs are done by a pool, but for
+//! those of a single writer on a fast disk ([`storage::Batch::alone`]). Accounts
 //! sync in parallel; commits of one account that wait together share one write and one sync.
 
 #![forbid(unsafe_code)]
@@ -28,6 +29,7 @@ use storage::Error;
 use storage::disk::Disk;
 
 mod accounts;
+mod buffers;
 mod cache;
 mod checkpoint;
 mod codec;
@@ -91,7 +93,8 @@ pub struct Options {
     pub awake_accounts_max: usize,
     /// How long expunged messages and old records stay, in milliseconds.
     pub retention_ms: i64,
-    /// Compaction begins by itself when so many percent of an account's bytes are dead; 0 is never.
+    /// Compaction begins by itself when so many percent of an account's bytes are dead, or a quarter
+    /// of that in segments that are mostly dead; 0 is never.
     pub compact_dead_percent: u8,
 }
 
@@ -121,6 +124,7 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) pool: pool::Pool,
     pub(crate) codec: codec::Codec,
+    pub(crate) buffers: buffers::Buffers,
     /// Bytes of small messages that wait for their commit.
     pub(crate) staged: Arc<AtomicU64>,
     /// In the names of this process's half-made files.
@@ -176,6 +180,7 @@ impl Files {
             disk,
             pool: pool::Pool::new(options.threads),
             codec: codec::Codec::new(options.level),
+            buffers: buffers::Buffers::default(),
             staged: Arc::default(),
             options,
             token,

@@ -11,6 +11,7 @@ use mailbox::{Position, Record};
 use storage::{Batch, CommitError, Durability, Entry, Error, Pending, Task};
 
 use crate::Shared;
+use crate::buffers::Buffers;
 use crate::extracts::OpenExtracts;
 use crate::frame::{
     self, Commit, Encoding, FRAMES_AT, HEADER_BYTES, Header, Kind, Seed, SegmentKind, padded,
@@ -22,6 +23,9 @@ use crate::writer::Writer;
 
 /// Commits whose places are remembered exactly; older ones are found by walking a little.
 const INDEX_ENTRIES_MAX: usize = 8192;
+
+/// A group with more bytes is not written by the one who waits for it.
+const QUICK_BYTES_MAX: usize = 128 * 1024;
 
 /// An open log.
 pub(crate) struct Log {
@@ -99,6 +103,13 @@ impl Group {
     pub(crate) fn end(&self) -> Place {
         Place { offset: self.start.offset + self.bytes.len() as u64, ..self.start }
     }
+
+    /// Adds a frame.
+    fn append(&mut self, parts: &[&[u8]]) {
+        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        // Groups begin aligned, so this aligns the frame that follows.
+        self.bytes.resize(padded(self.bytes.len() as u64) as usize, 0);
+    }
 }
 
 /// Where each staged body of a batch goes, before anything is changed.
@@ -155,17 +166,29 @@ impl Log {
         let entries = resolve(batch.records, &plan.positions, expected, batch.time)?;
         let summaries = plan.positions.iter().copied().zip(summaries);
         let summaries: Vec<_> = summaries.filter(|(_, summary)| !summary.is_empty()).collect();
-        state.place(plan, bodies, &payload)?;
-        state.queue.back_mut().expect("a group is open").summaries.extend(summaries);
+        let mut group = state.place(plan, bodies, &payload, &self.shared.buffers)?;
+        group.summaries.extend(summaries);
         state.head = expected.plus(entries.len() as u64);
         state.time = batch.time;
-        let durable = state.join(batch.durability);
-        let start = !std::mem::replace(&mut state.busy, true);
-        drop(state);
-        if start {
-            self.start_writing();
-        }
+        let durable = state.join(group, batch.durability);
+        self.set_off(state, batch.alone && batch.durability == Durability::Synced);
         Ok(Pending { entries, durable })
+    }
+
+    /// Has what waits written: here, if that is quick and keeps nobody waiting.
+    fn set_off(self: &Arc<Self>, mut state: MutexGuard<'_, State>, alone: bool) {
+        let pool = &self.shared.pool;
+        let start = !std::mem::replace(&mut state.busy, true);
+        if !start || !alone {
+            pool.has_company();
+        }
+        let guest = if start && alone && state.is_quick() { pool.guest() } else { None };
+        drop(state);
+        match guest {
+            Some(guest) => self.clone().write_groups(Some(guest)),
+            None if start => self.start_writing(),
+            None => {}
+        }
     }
 
     fn plan(&self, state: &State, bodies: &[Body]) -> Result<Plan, CommitError> {
@@ -214,13 +237,9 @@ impl Log {
         if state.durable.0 == state.head && state.queue.is_empty() {
             return Box::pin(std::future::ready(Ok(())));
         }
-        state.open_group(None);
-        let durable = state.join(Durability::Synced);
-        let start = !std::mem::replace(&mut state.busy, true);
-        drop(state);
-        if start {
-            self.start_writing();
-        }
+        let group = state.open_group(None, Vec::new);
+        let durable = state.join(group, Durability::Synced);
+        self.set_off(state, false);
         durable
     }
 
@@ -237,30 +256,29 @@ impl Log {
 }
 
 impl State {
-    /// The group that the next commit joins. A group is closed when the writer takes it, when it is
-    /// full, or when a segment begins.
-    fn open_group(&mut self, begins: Option<[u8; 16]>) -> &mut Group {
-        let fits = self.queue.back().is_some_and(|group| {
-            begins.is_none() && group.bytes.len() as u64 <= self.group_bytes_max
-        });
-        if !fits {
-            self.close_group();
-            if begins.is_some() {
-                // The writer syncs a segment before it begins another.
-                self.durable_to = FRAMES_AT;
-            }
-            self.queue.push_back(Group {
-                start: self.end,
-                begins: begins.map(|salt| (self.head, salt)),
-                bytes: Vec::new(),
-                sync: false,
-                head: self.head,
-                large: Vec::new(),
-                summaries: Vec::new(),
-                waiters: Vec::new(),
-            });
+    /// Takes the group that the next commit joins out of the queue; [`State::join`] puts it back. A
+    /// group is closed when the writer takes it, when it is full, or when a segment begins.
+    fn open_group(&mut self, begins: Option<[u8; 16]>, buffer: impl FnOnce() -> Vec<u8>) -> Group {
+        let most = self.group_bytes_max;
+        let fits = |group: &mut Group| begins.is_none() && group.bytes.len() as u64 <= most;
+        if let Some(group) = self.queue.pop_back_if(fits) {
+            return group;
         }
-        self.queue.back_mut().expect("a group was pushed")
+        self.close_group();
+        if begins.is_some() {
+            // The writer syncs a segment before it begins another.
+            self.durable_to = FRAMES_AT;
+        }
+        Group {
+            start: self.end,
+            begins: begins.map(|salt| (self.head, salt)),
+            bytes: buffer(),
+            sync: false,
+            head: self.head,
+            large: Vec::new(),
+            summaries: Vec::new(),
+            waiters: Vec::new(),
+        }
     }
 
     /// The last group takes no more commits: what follows it is written when it is durable.
@@ -278,11 +296,26 @@ impl State {
         self.queue.pop_front()
     }
 
-    /// Writes the frames of a commit into the open group.
-    fn place(&mut self, plan: Plan, bodies: Vec<Body>, records: &[u8]) -> Result<(), CommitError> {
+    /// Whether what waits is one commit that takes one write and one sync.
+    fn is_quick(&self) -> bool {
+        let plain = |group: &Group| {
+            let is_small = group.large.is_empty() && group.bytes.len() <= QUICK_BYTES_MAX;
+            group.waiters.len() == 1 && group.begins.is_none() && is_small
+        };
+        self.queue.len() == 1 && self.queue.front().is_some_and(plain)
+    }
+
+    /// Writes the frames of a commit into a group, which is not in the queue then.
+    fn place(
+        &mut self,
+        plan: Plan,
+        bodies: Vec<Body>,
+        records: &[u8],
+        buffers: &Buffers,
+    ) -> Result<Group, CommitError> {
         let small: u64 = bodies.iter().map(Body::log_bytes).sum();
-        let total = plan.start.offset + small + padded((HEADER_BYTES + records.len()) as u64);
-        if total > u64::from(u32::MAX) {
+        let bytes = small + padded((HEADER_BYTES + records.len()) as u64);
+        if plan.start.offset + bytes > u64::from(u32::MAX) {
             return Err(Error::NoSpace.into());
         }
         let sequence = self.head.next();
@@ -293,7 +326,8 @@ impl State {
             self.seed = seed_of(self.account, number, salt);
             self.roll = false;
         }
-        self.open_group(plan.begins.map(|(_, salt)| salt));
+        let buffer = || buffers.take(bytes as usize);
+        let mut group = self.open_group(plan.begins.map(|(_, salt)| salt), buffer);
         let (seed, durable_to) = (self.seed, self.durable_to as u32);
         let mut header = Header {
             kind: Kind::Message,
@@ -312,11 +346,11 @@ impl State {
                     header.offset = position.offset;
                     header.payload_crc = payload_crc;
                     frame[..HEADER_BYTES].copy_from_slice(&header.encode(seed));
-                    self.append(&[&frame]);
+                    group.append(&[&frame]);
+                    buffers.give(frame);
                 }
                 Body::Large(file) => {
                     self.segments.insert(position.segment, SegmentKind::Large);
-                    let group = self.queue.back_mut().expect("a group is open");
                     group.large.push((position.segment, sequence, file));
                 }
             }
@@ -324,20 +358,11 @@ impl State {
         header.kind = Kind::Records;
         header.encoding = Encoding::Raw;
         header.payload_bytes = records.len() as u32;
-        header.offset = self.end.offset as u32;
+        header.offset = group.end().offset as u32;
         header.payload_crc = crc32c::crc32c(records);
-        self.remember(sequence, self.end);
-        self.append(&[&header.encode(seed), records]);
-        Ok(())
-    }
-
-    /// Adds a frame to the open group.
-    fn append(&mut self, parts: &[&[u8]]) {
-        let group = self.queue.back_mut().expect("a group is open");
-        parts.iter().for_each(|part| group.bytes.extend_from_slice(part));
-        // Groups begin aligned, so this aligns the frame that follows.
-        group.bytes.resize(padded(group.bytes.len() as u64) as usize, 0);
-        self.end = group.end();
+        self.remember(sequence, group.end());
+        group.append(&[&header.encode(seed), records]);
+        Ok(group)
     }
 
     pub(crate) fn remember(&mut self, first: ModSeq, at: Place) {
@@ -353,18 +378,24 @@ impl State {
         }
     }
 
-    /// Ends a commit: it is part of the last group.
-    fn join(&mut self, durability: Durability) -> Task<'static, Result<(), Error>> {
-        let head = self.head;
-        let group = self.queue.back_mut().expect("a group is open");
-        group.head = head;
-        if durability == Durability::Lazy {
-            return Box::pin(std::future::ready(Ok(())));
-        }
-        group.sync = true;
-        let (tell, told) = oneshot::channel();
-        group.waiters.push(tell);
-        Box::pin(async move { told.await.unwrap_or_else(|_| Err(gone())) })
+    /// Ends a commit: it is part of this group, which is the last one.
+    fn join(
+        &mut self,
+        mut group: Group,
+        durability: Durability,
+    ) -> Task<'static, Result<(), Error>> {
+        group.head = self.head;
+        let durable: Task<'static, _> = if durability == Durability::Lazy {
+            Box::pin(std::future::ready(Ok(())))
+        } else {
+            group.sync = true;
+            let (tell, told) = oneshot::channel();
+            group.waiters.push(tell);
+            Box::pin(async move { told.await.unwrap_or_else(|_| Err(gone())) })
+        };
+        self.end = group.end();
+        self.queue.push_back(group);
+        durable
     }
 }
 

@@ -1,8 +1,12 @@
-//! The threads that wait for the disk, so that callers never do.
+//! The threads that wait for the disk, so that callers do not, but for a quick sync now and then.
 
 use std::collections::VecDeque;
+use std::num::NonZero;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use futures_channel::oneshot;
 use storage::{Error, Task};
@@ -20,8 +24,18 @@ pub enum Threads {
     Manual,
 }
 
+/// A sync that takes longer is none that a caller may wait for on its own thread: waking another one
+/// takes some 50 microseconds.
+const QUICK_SYNC: Duration = Duration::from_micros(800);
+
+/// So many commits in a row, each with nothing else on its way, tell that one client works alone. With
+/// several the row ends sooner. So many quick syncs in a row tell that the disk is fast.
+const ROW_MIN: u32 = 12;
+
 pub(crate) struct Pool {
     shared: Arc<Shared>,
+    /// Whether there is a processor for others while a caller does a job itself.
+    has_room: bool,
     threads: Threads,
     handles: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -30,6 +44,29 @@ pub(crate) struct Pool {
 struct Shared {
     queue: Mutex<Queue>,
     work: Condvar,
+    /// A caller does a job.
+    guest: AtomicBool,
+    /// How many commits in a row had no company.
+    alone: AtomicU32,
+    /// How many syncs in a row were quick.
+    quick: AtomicU32,
+}
+
+/// Leave to do a job of the pool on the caller's thread; one at a time has it.
+pub(crate) struct Guest(Arc<Shared>);
+
+/// Counts up to what matters. Two at a time may lose one of them, which does not.
+fn count(row: &AtomicU32) {
+    let before = row.load(Relaxed);
+    if before < ROW_MIN {
+        row.store(before + 1, Relaxed);
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.0.guest.store(false, Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -97,13 +134,47 @@ impl Shared {
 impl Pool {
     pub(crate) fn new(threads: Threads) -> Self {
         let shared = Arc::<Shared>::default();
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         shared.lock().long_max = match threads {
             // One thread at least is there for those who wait for the disk.
             Threads::Pool(most) => processors.min(most.saturating_sub(1)).max(1),
             Threads::Inline | Threads::Manual => usize::MAX,
         };
-        Self { shared, threads, handles: Mutex::default() }
+        let has_room = matches!(threads, Threads::Pool(_)) && processors > 1;
+        Self { shared, has_room, threads, handles: Mutex::default() }
+    }
+
+    /// Leave to do a job here, for a commit that is alone in its account: while no thread of the pool
+    /// works, as long as the disk is fast, and after a while without company. Under load threads of
+    /// the pool work, and callers serve their clients meanwhile.
+    pub(crate) fn guest(&self) -> Option<Guest> {
+        let is_idle = {
+            let queue = self.shared.lock();
+            queue.jobs.is_empty() && queue.idle == queue.started && !queue.closing
+        };
+        if !is_idle || self.shared.guest.load(Relaxed) {
+            self.has_company();
+            return None;
+        }
+        count(&self.shared.alone);
+        let is_quick = self.shared.quick.load(Relaxed) >= ROW_MIN;
+        let is_lone = self.shared.alone.load(Relaxed) >= ROW_MIN;
+        let mine = self.has_room && is_lone && is_quick;
+        (mine && !self.shared.guest.swap(true, Relaxed)).then(|| Guest(self.shared.clone()))
+    }
+
+    /// A commit came while another one was on its way: a caller who waits for the disk keeps others
+    /// from being served.
+    pub(crate) fn has_company(&self) {
+        self.shared.alone.store(0, Relaxed);
+    }
+
+    /// A sync took so long.
+    pub(crate) fn took(&self, time: Duration) {
+        match time <= QUICK_SYNC {
+            true => count(&self.shared.quick),
+            false => self.shared.quick.store(0, Relaxed),
+        }
     }
 
     pub(crate) fn spawn(&self, job: impl FnOnce() + Send + 'static) {
@@ -208,4 +279,53 @@ impl Drop for Pool {
 
 pub(crate) fn gone() -> Error {
     Error::Failed("the storage is closing".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many times leave is asked for until it is given.
+    fn asked(pool: &Pool) -> Option<u32> {
+        (1..100).find(|_| pool.guest().is_some())
+    }
+
+    /// A pool on a machine with several processors and a fast disk.
+    fn pool(threads: Threads) -> Pool {
+        let mut pool = Pool::new(threads);
+        pool.has_room = matches!(threads, Threads::Pool(_));
+        (0..ROW_MIN).for_each(|_| pool.took(QUICK_SYNC));
+        pool
+    }
+
+    #[test]
+    fn leave_is_given_after_a_while_without_company() {
+        let pool = pool(Threads::Pool(1));
+        assert_eq!(asked(&pool), Some(ROW_MIN));
+        assert_eq!(asked(&pool), Some(1));
+        pool.has_company();
+        assert_eq!(asked(&pool), Some(ROW_MIN));
+        // One at a time, and asking is company.
+        let guest = pool.guest();
+        assert!(guest.is_some() && pool.guest().is_none());
+        drop(guest);
+        assert_eq!(asked(&pool), Some(ROW_MIN));
+    }
+
+    #[test]
+    fn a_slow_sync_ends_it_until_others_were_quick() {
+        let pool = pool(Threads::Pool(1));
+        assert!(asked(&pool).is_some());
+        pool.took(QUICK_SYNC * 2);
+        (1..ROW_MIN).for_each(|_| pool.took(QUICK_SYNC));
+        assert!(asked(&pool).is_none());
+        pool.took(QUICK_SYNC);
+        assert_eq!(asked(&pool), Some(1));
+    }
+
+    #[test]
+    fn nobody_is_a_guest_where_tests_say_what_runs() {
+        assert!(asked(&pool(Threads::Inline)).is_none());
+        assert!(asked(&pool(Threads::Manual)).is_none());
+    }
 }

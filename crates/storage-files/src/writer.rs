@@ -1,21 +1,24 @@
 //! The job that takes groups of commits to the disk: one write and one sync each.
 //!
 //! There is at most one such job an account. While it waits for the disk, commits gather in the next
-//! group. Nothing is tried twice: after an error nobody knows what the disk has, and the log is
-//! closed.
+//! group. Where nothing else is going on and the disk is fast, the committer does it itself: two
+//! threads that wake each other take as long as the sync. Nothing is tried twice: after an error nobody
+//! knows what the disk has, and the log is closed.
 
 use std::io;
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
+use storage::Error;
 use storage::disk::{File, Open};
-use storage::{Error, Extract};
 
 use crate::frame::{FRAMES_AT, Segment, SegmentKind, VERSION};
 use crate::log::{Group, Log, Place};
+use crate::pool::Guest;
 use crate::{Shared, failed};
 
-/// Summaries that one job holds back while there are groups to write.
-const SUMMARIES_MAX: usize = 256;
+/// What files are written ahead with, in pieces.
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// The file that is appended to.
 pub(crate) struct Writer {
@@ -32,12 +35,13 @@ pub(crate) struct Writer {
 impl Log {
     pub(crate) fn start_writing(self: &Arc<Self>) {
         let log = self.clone();
-        self.shared.pool.spawn(move || log.write_groups());
+        self.shared.pool.spawn(move || log.write_groups(None));
     }
 
     /// Writes groups while there are any; where others wait for a thread it goes to the end of the
-    /// line between two of them: accounts take turns.
-    fn write_groups(self: Arc<Self>) {
+    /// line between two of them: accounts take turns. A guest writes one, and leaves what follows to
+    /// the pool.
+    pub(crate) fn write_groups(self: Arc<Self>, guest: Option<Guest>) {
         let _closes = ClosesOnPanic(&self);
         let mut summaries = Vec::new();
         while let Some(mut group) = self.next_group() {
@@ -57,20 +61,14 @@ impl Log {
                 }
                 Err(error) => return self.fail(&error, Some(group)),
             }
-            if summaries.len() >= SUMMARIES_MAX {
-                self.write_extracts(Extract::Summary, std::mem::take(&mut summaries));
-            }
+            self.keep_summaries(&mut summaries);
             if self.is_done() {
                 break;
             }
-            if self.shared.pool.is_crowded() {
+            if guest.is_some() || self.shared.pool.is_crowded() {
                 self.start_writing();
                 break;
             }
-        }
-        // Last of all: nobody waits for them.
-        if !summaries.is_empty() {
-            self.write_extracts(Extract::Summary, summaries);
         }
     }
 
@@ -99,6 +97,7 @@ impl Log {
             // Nobody has to wait.
             drop(waiter.send(Ok(())));
         }
+        self.shared.buffers.give(group.bytes);
         self.put_waiting_extracts();
     }
 
@@ -169,13 +168,20 @@ impl Writer {
 
     fn append(&mut self, log: &Log, group: &Group) -> io::Result<()> {
         let file = self.file(log, group.start.segment)?;
+        let grows = group.end().offset > self.written_to;
         if !group.bytes.is_empty() {
             file.write_at(&group.bytes, group.start.offset)?;
             self.unsynced = true;
-            self.write_ahead(log, &*file, group.end().offset)?;
+            if grows {
+                self.write_ahead(log, &*file, group.end().offset)?;
+            }
         }
         if group.sync && self.unsynced {
+            let begin = Instant::now();
             file.sync_data()?;
+            if !grows {
+                log.shared.pool.took(begin.elapsed());
+            }
             self.unsynced = false;
         }
         Ok(())
@@ -184,14 +190,14 @@ impl Writer {
     /// A sync that only overwrites is much cheaper than one that makes the file longer, so a file
     /// that grows is made longer by zeros in the same sync.
     fn write_ahead(&mut self, log: &Log, file: &dyn File, end: u64) -> io::Result<()> {
-        if end <= self.written_to {
-            return Ok(());
-        }
         let options = &log.shared.options;
         let most = options.segment_bytes.max(end);
         let ahead = (end + self.grow_bytes).next_multiple_of(4096).min(most);
-        let zeros = vec![0; ahead.saturating_sub(end) as usize];
-        match file.write_at(&zeros, end) {
+        let write = |from: u64| {
+            let count = (ahead - from).min(ZEROS.len() as u64);
+            file.write_at(&ZEROS[..count as usize], from)
+        };
+        match (end..ahead).step_by(ZEROS.len()).try_for_each(write) {
             // There is no need for it.
             Err(error) if is_full(&error) => self.written_to = end,
             other => {

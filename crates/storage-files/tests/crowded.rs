@@ -84,7 +84,8 @@ fn what_waits_is_bounded() {
         let waiting = unnamed(dir.path());
         assert!((40..COUNT - 8).contains(&waiting), "{waiting} in files");
         let records = records(&staged);
-        let batch = Batch { records, staged, time: 0, durability: Durability::Synced };
+        let durability = Durability::Synced;
+        let batch = Batch { records, staged, time: 0, durability, alone: true };
         let pending = files.commit(ID, ModSeq::ZERO, batch).await.unwrap();
         pending.durable.await.unwrap();
         let Record::Appended { messages, .. } = &*pending.entries[1].record else { panic!() };

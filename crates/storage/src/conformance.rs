@@ -173,7 +173,7 @@ pub fn flagged(uids: UidSet, flag: SystemFlag) -> Record {
 
 /// A batch of records and messages.
 pub fn batch(records: Vec<Record>, staged: Vec<Staged>) -> Batch {
-    Batch { records, staged, time: 1_700_000_000_000, durability: Durability::Synced }
+    Batch { records, staged, time: 1_700_000_000_000, durability: Durability::Synced, alone: true }
 }
 
 /// Commits, waits for the disk, answers with the entries.

@@ -140,6 +140,9 @@ pub struct Batch {
     pub time: i64,
     /// When to answer.
     pub durability: Durability,
+    /// Nobody else waits to commit to this account: the engine may take it to the disk before it
+    /// answers, on the caller's thread, where that is quicker than to wake another one.
+    pub alone: bool,
 }
 
 /// A snapshot as it was kept: its position and its pages.

@@ -90,6 +90,8 @@ pub struct Slow {
     pub reads: Arc<AtomicUsize>,
     /// If set, loading waits for it.
     pub loading: Arc<Mutex<Option<Gate>>>,
+    /// What each commit said of its company.
+    pub alone: Arc<Mutex<Vec<bool>>>,
 }
 
 impl Slow {
@@ -137,6 +139,7 @@ impl Storage for Slow {
                 gate.wait().await?;
             }
             let durability = batch.durability;
+            self.alone.lock().unwrap().push(batch.alone);
             let mut pending = self.memory.commit(account, expected, batch).await?;
             if *self.slow.lock().unwrap() && durability == Durability::Synced {
                 let gate = Gate::default();

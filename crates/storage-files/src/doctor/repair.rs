@@ -262,7 +262,8 @@ fn expunge(shared: &Arc<crate::Shared>, id: AccountId, frames: &Frames) -> Resul
         let state = log.lock();
         (state.head, state.time)
     };
-    let batch = Batch { records, staged: Vec::new(), time, durability: Durability::Synced };
+    let durability = Durability::Synced;
+    let batch = Batch { records, staged: Vec::new(), time, durability, alone: true };
     let pending =
         log.commit(head, batch).map_err(|error| Error::Failed(error.to_string().into()))?;
     storage::conformance::block_on(pending.durable)?;
