@@ -14,7 +14,8 @@ pub(crate) struct Ids {
 
 impl Ids {
     pub(crate) fn new(mut entries: Vec<([u8; 16], u32)>) -> Self {
-        entries.sort_unstable();
+        // They mostly come as two lists in order, which this finds and merges.
+        entries.sort();
         let bits = (entries.len().max(2).ilog2() - 1).clamp(1, 20);
         let mut places = vec![0; (1 << bits) + 1];
         for (id, _) in &entries {

@@ -65,7 +65,9 @@ impl Catalogue {
             segments.into_iter().map(|(segment, base)| segment.at(base)).collect();
         let mut next = self.next;
         for New { name, head, ids: new } in new {
+            let from = ids.len();
             ids.extend((base..).zip(&new).map(|(doc, id)| (id.0, doc)));
+            ids[from..].sort_unstable();
             next = next.max(number(&name).map_or(0, |number| number.saturating_add(1)));
             let documents = head.documents;
             segments.push(Arc::new(Segment { name, head, base }));

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use base::{AccountId, EmailId, ModSeq};
+use bytes::Bytes;
 use mailbox::{Account, Position};
 use storage::{Error, Task};
 
@@ -18,8 +19,10 @@ use crate::shelf::{Catalogue, Shelf, read};
 
 /// So many segments of about one size become one.
 const MERGED_AT_ONCE: usize = 4;
-/// Messages that are read between two looks at the time.
-const STEP_MESSAGES: usize = 16;
+/// Messages that are read together, between two looks at the time: some milliseconds of work.
+const STEP_MESSAGES: usize = 64;
+/// Bytes of these. A larger message is read in pieces.
+const STEP_BYTES: u32 = 256 * 1024;
 
 /// How far an update is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -180,10 +183,25 @@ impl Library {
     ) -> Result<bool, Error> {
         let mut extractor = Extractor::new();
         let mut builder = Builder::default();
-        for step in missing.chunks(STEP_MESSAGES) {
+        let mut rest = &missing[..];
+        while !rest.is_empty() {
+            let (step, others) = rest.split_at(step_messages(rest));
+            rest = others;
+            // Each wait for the storage costs as much as indexing a fifth of a message.
+            let mut together = match step.len() {
+                1 => Vec::new(),
+                _ => {
+                    let at = step.iter().map(|message| message.position).collect();
+                    self.storage.messages(shelf.account, at).await
+                }
+            }
+            .into_iter();
             for message in step {
                 let read;
-                (read, extractor) = self.read(shelf.account, message.position, extractor).await;
+                (read, extractor) = match together.next() {
+                    Some(bytes) => self.take(bytes, extractor),
+                    None => self.read(shelf.account, message.position, extractor).await,
+                };
                 match read {
                     Ok(document) => builder.add(message.id, &document),
                     Err(Error::Damaged(why)) => {
@@ -206,6 +224,21 @@ impl Library {
         }
         self.write(shelf, builder).await?;
         Ok(true)
+    }
+
+    fn take(
+        &self,
+        message: Result<Bytes, Error>,
+        extractor: Extractor,
+    ) -> (Result<Document, Error>, Extractor) {
+        let bytes = match message {
+            Ok(bytes) => bytes,
+            Err(error) => return (Err(error), extractor),
+        };
+        let mut reader = extractor.read(&self.limits, self.documents.clone());
+        reader.feed(&bytes);
+        let mut extractor = reader.finish();
+        (Ok(extractor.document()), extractor)
     }
 
     async fn read(
@@ -276,6 +309,16 @@ impl Library {
         }
         Ok(true)
     }
+}
+
+/// How many messages are read together next.
+fn step_messages(rest: &[Message]) -> usize {
+    let mut bytes = 0u32;
+    let fits = |message: &&Message| {
+        bytes = bytes.saturating_add(message.size);
+        bytes <= STEP_BYTES
+    };
+    rest.iter().take(STEP_MESSAGES).take_while(fits).count().max(1)
 }
 
 fn survey(catalogue: &Catalogue, state: &Account, unreadable: &HashSet<EmailId>) -> Survey {

@@ -1,10 +1,11 @@
 //! `martlet import`: its progress bar and its report.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::Value;
 
 use crate::account::print_json;
@@ -104,9 +105,9 @@ impl Bars {
                 old.finish_and_clear();
             }
             let bar = ProgressBar::new(total);
-            let style = "{msg} {wide_bar} {pos}/{len} {per_sec} {eta}";
+            let style = "{msg} {wide_bar} {human_pos} of {human_len}, {rate}, {eta} left";
             if let Ok(style) = ProgressStyle::with_template(style) {
-                bar.set_style(style);
+                bar.set_style(style.with_key("rate", rate));
             }
             bar.set_message(mailbox.to_owned());
             *held = Some((mailbox.to_owned(), bar));
@@ -115,6 +116,12 @@ impl Bars {
             bar.set_position(done);
         }
     }
+}
+
+/// Messages a second, without the fractions that nobody reads.
+fn rate(state: &ProgressState, out: &mut dyn Write) {
+    // What cannot be written is not shown.
+    let _ = write!(out, "{:.0}/s", state.per_sec());
 }
 
 impl Drop for Bars {
