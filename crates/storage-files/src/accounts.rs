@@ -329,8 +329,12 @@ impl Log {
         let end = state.written.1;
         let clean = well && state.queue.is_empty() && state.durable == state.written;
         drop(state);
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.trim(end);
+        // After a failure what is behind the end may be on the disk or not: opening settles which, and
+        // has to see it.
+        if well {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.trim(end);
+        }
         clean.then_some(end)
     }
 }

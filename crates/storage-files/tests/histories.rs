@@ -272,3 +272,16 @@ proptest! {
         world.reopen(None);
     }
 }
+
+/// A commit whose sync failed may be on the disk. Once it was not found, it does not come back.
+#[test]
+fn a_commit_that_failed_does_not_come_back() {
+    for seed in 0..64 {
+        let mut world = World::new();
+        let commit = Step::Commit(Vec::new(), false);
+        let steps = [Step::Snapshot, Step::Fail(2, false), commit, Step::Work(1)];
+        for step in steps.iter().chain(&[Step::Crash(seed)]) {
+            world.run(step);
+        }
+    }
+}
