@@ -21,7 +21,9 @@ pub(crate) fn with_frugal_allocator() {
         return;
     }
     let mut arguments = std::env::args_os();
-    let mut command = Command::new("/proc/self/exe");
+    // By its own path, which names the process: `/proc/self/exe` would show as `exe` to `pgrep`.
+    let own = std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into());
+    let mut command = Command::new(own);
     if let Some(own) = arguments.next() {
         command.arg0(own);
     }

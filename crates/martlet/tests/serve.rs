@@ -356,3 +356,12 @@ fn data_at_a_path_too_long_for_a_socket() {
     let list = cli_ok(&server.data, &["account", "list"], "");
     assert_eq!(list, "alice\n");
 }
+
+/// `pgrep` and service managers find it by its name.
+#[test]
+fn the_process_is_called_as_the_program() {
+    let (_home, data) = home();
+    let server = Server::start(&data);
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", server.child.id())).unwrap();
+    assert_eq!(name.trim_end(), "martlet");
+}
