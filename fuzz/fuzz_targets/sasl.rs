@@ -35,6 +35,9 @@ impl Runtime for World {
     fn sleep(&self, _: Duration) -> Task<'static, ()> {
         Box::pin(async {})
     }
+    fn later(&self, _: Duration, work: Box<dyn FnOnce() + Send>) {
+        work();
+    }
     fn random(&self, out: &mut [u8]) -> Result<(), NoRandomness> {
         out.fill(7);
         Ok(())
