@@ -144,9 +144,11 @@ async fn answer(stream: UnixStream, node: Arc<Node>, handler: Arc<dyn Handler>) 
         }
         Ok(())
     };
-    // Whoever presses Ctrl-C at a command ends the work too.
+    // Whoever presses Ctrl-C at a command ends the work too. What arrived whole is begun in any case:
+    // whether a change happens must not depend on how soon its caller left.
     let mut rest = Vec::new();
     tokio::select! {
+        biased;
         () = work => Ok(()),
         done = tell => done,
         gone = read.read_until(b'\n', &mut rest) => gone.map(|_| ()),
