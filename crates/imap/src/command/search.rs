@@ -4,6 +4,7 @@
 //! §3.1.5, §3.1.10. Messages that another session expunged are not found (RFC 2180 §4.3).
 
 pub(crate) mod answer;
+mod beside;
 mod column;
 pub(crate) mod find;
 mod groups;

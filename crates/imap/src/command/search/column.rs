@@ -6,13 +6,13 @@ use std::sync::Arc;
 use account::memo::Field;
 use base::{Uid, UidSet};
 use bytes::Bytes;
-use futures_util::future::maybe_done;
 use mailbox::Row;
 use mailbox::search::{Content, Plan};
 use message::column::{Column, FieldReader};
 use message::search::Needle;
-use storage::{Error, Extract, Extracts, Task};
+use storage::{Error, Extract, Extracts};
 
+use super::beside::Beside;
 use super::groups::{Groups, Works, is_small};
 use crate::command::fetch::kept::{self, Mask};
 use crate::context::Reading;
@@ -121,8 +121,6 @@ fn kept(cx: &Reading<'_>, field: &str) -> Field {
     if kept.column.as_ref().is_none_or(fits) { kept } else { Field::default() }
 }
 
-/// Messages whose kept fields are looked up together.
-const KEPT_AT_ONCE: usize = 2048;
 /// Messages after which others may run.
 const ROWS_IN_A_ROW: usize = 256;
 
@@ -149,17 +147,8 @@ async fn read(
                 .await?
         }
         mask => {
-            let mut rest = rows;
-            let mut ahead = Box::pin(maybe_done(look_up(cx, rest)));
-            while !rest.is_empty() {
-                (&mut ahead).await;
-                let found = ahead.as_mut().take_output().unwrap_or_default();
-                // One position is answered at least.
-                let (here, behind) = rest.split_at(found.len().clamp(1, rest.len()));
-                rest = behind;
-                ahead = Box::pin(maybe_done(look_up(cx, rest)));
-                // Begins to read.
-                let _ = futures_util::poll!(&mut ahead);
+            let mut beside = Beside::new(cx, Extract::Fields, rows);
+            while let Some((here, found)) = beside.next().await {
                 add(cx, progress, (here, &found, mask), (&names, &mut reader, &mut columns))
                     .await?;
             }
@@ -167,23 +156,6 @@ async fn read(
     }
     making.iter_mut().zip(columns.columns).for_each(|(making, column)| making.column = column);
     Ok(())
-}
-
-/// The kept fields of the first messages of `rows`; none of what cannot be read.
-fn look_up<'a>(cx: &Reading<'a>, rows: &[Row]) -> Task<'a, Extracts> {
-    let at: Vec<_> = rows.iter().take(KEPT_AT_ONCE).map(|row| row.position).collect();
-    let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
-    Box::pin(async move {
-        let count = at.len();
-        let found = match at.is_empty() {
-            true => return Extracts::none(0),
-            false => storage.extracts(account, Extract::Fields, at).await,
-        };
-        found.unwrap_or_else(|error| {
-            tracing::debug!(%account, %error, "no extracts");
-            Extracts::none(count)
-        })
-    })
 }
 
 /// Columns that grow together.

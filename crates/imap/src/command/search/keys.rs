@@ -6,12 +6,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use base::{Uid, UidSet};
-use futures_util::future::maybe_done;
 use mailbox::Row;
 use mailbox::keys::{Checks, Column, Columns, Growing, Header, Kind, NAME_SUFFIX, Placing, name};
 use message::KeysView;
-use storage::{Error, Extract, Extracts, Task};
+use storage::{Error, Extract, Extracts};
 
+use super::beside::Beside;
 use crate::context::Reading;
 use crate::error::No;
 use crate::progress::Progress;
@@ -23,8 +23,6 @@ pub(crate) const KEPT_MIN: u64 = 256;
 const SAVED_MIN: u64 = 1024;
 /// Less than this part of a mailbox is read on its own.
 const FEW_SHARE: u64 = 16;
-/// Messages whose summaries are looked up together.
-const BATCH: usize = 2048;
 
 /// Columns that have keys of these messages, which are in the mailbox.
 pub(crate) async fn columns(
@@ -140,40 +138,14 @@ async fn read(
     mut each: impl FnMut(Uid, Option<&KeysView<'_>>) + Send,
 ) -> Result<(), No> {
     let rows: Vec<Row> = cx.mailbox.view.mailbox().rows_in(uids).collect();
-    let mut rest = &rows[..];
-    let mut ahead = Box::pin(maybe_done(look_up(cx, rest)));
-    while !rest.is_empty() {
-        (&mut ahead).await;
-        let found = ahead.as_mut().take_output().unwrap_or_default();
-        // One position is answered at least.
-        let (here, behind) = rest.split_at(found.len().clamp(1, rest.len()));
-        rest = behind;
-        ahead = Box::pin(maybe_done(look_up(cx, rest)));
-        // Begins to read.
-        let _ = futures_util::poll!(&mut ahead);
+    let mut beside = Beside::new(cx, Extract::Summary, &rows);
+    while let Some((here, found)) = beside.next().await {
         add(cx, here, &found, &mut each).await;
         progress.add(here.len());
         progress.tell().await?;
         yield_now().await;
     }
     Ok(())
-}
-
-/// The summaries of the first messages of `rows`; none of what cannot be read.
-fn look_up<'a>(cx: &Reading<'a>, rows: &[Row]) -> Task<'a, Extracts> {
-    let at: Vec<_> = rows.iter().take(BATCH).map(|row| row.position).collect();
-    let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
-    Box::pin(async move {
-        let count = at.len();
-        let found = match at.is_empty() {
-            true => return Extracts::none(0),
-            false => storage.extracts(account, Extract::Summary, at).await,
-        };
-        found.unwrap_or_else(|error| {
-            tracing::debug!(%account, %error, "no summaries");
-            Extracts::none(count)
-        })
-    })
 }
 
 /// Messages, with what is kept of them; the others are parsed.
