@@ -10,6 +10,7 @@ use base::Limits;
 use bytes::{Buf, Bytes, BytesMut};
 use wire::command::append::{AppendNext, parse_head, parse_next};
 use wire::command::{AppendMessage, Command};
+use wire::literal::LineEnd;
 use wire::response::Code;
 use wire::{LiteralSpec, Parsed, Syntax, SyntaxError};
 
@@ -32,8 +33,8 @@ enum State {
     AfterMessage { message: AppendMessage },
     /// Skipping a literal.
     SkipLiteral { left: u64, then: Event },
-    /// Skipping a line; keeps its end, which may announce a literal.
-    SkipLine { end: Vec<u8>, then: Event },
+    /// Skipping a line, whose end may announce a literal.
+    SkipLine { end: LineEnd, then: Event },
     /// All that had to be skipped is.
     Over { then: Event },
     /// Lines that are no commands: SASL and IDLE.
@@ -382,7 +383,7 @@ impl Connection {
         self.clear_frame();
         self.refuse_next = None;
         self.scanned = 0;
-        self.state = State::SkipLine { end: Vec::new(), then };
+        self.state = State::SkipLine { end: LineEnd::default(), then };
     }
 
     fn skip(&mut self) -> Option<Event> {
@@ -394,17 +395,16 @@ impl Connection {
                 if *left > 0 {
                     return Some(Event::NeedBytes);
                 }
-                State::SkipLine { end: Vec::new(), then: take(then) }
+                State::SkipLine { end: LineEnd::default(), then: take(then) }
             }
             State::SkipLine { end, then } => {
                 let found = memchr::memchr(b'\n', &self.inbox);
                 let count = found.map_or(self.inbox.len(), |at| at + 1);
-                end.extend_from_slice(&self.inbox.split_to(count));
-                end.drain(..end.len().saturating_sub(LITERAL_TEXT_MAX));
+                end.push(&self.inbox.split_to(count));
                 if found.is_none() {
                     return Some(Event::NeedBytes);
                 }
-                match wire::literal::at_line_end(without_ending(end)) {
+                match end.literal() {
                     // A line that is no command announces nothing.
                     Some(LiteralSpec { bytes, sync: false, .. }) if *then != Event::LineTooLong => {
                         State::SkipLiteral { left: bytes, then: take(then) }
@@ -473,8 +473,6 @@ impl Connection {
 const CONTINUE: &[u8] = b"+ OK\r\n";
 /// The longest tag that an answer repeats when nothing else of the command was understood.
 const TAG_BYTES_MAX: usize = 128;
-/// The longest announcement of a literal, with its line ending.
-const LITERAL_TEXT_MAX: usize = 32;
 
 fn take(event: &mut Event) -> Event {
     std::mem::replace(event, Event::NeedBytes)

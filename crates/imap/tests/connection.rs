@@ -220,6 +220,20 @@ fn a_long_line_that_is_no_command_announces_no_literal() {
 }
 
 #[test]
+fn a_long_line_announces_its_literal_however_the_size_is_written() {
+    let zeros = "0".repeat(300);
+    let line = format!("a APPEND INBOX {{{zeros}9+}}\r\nx LOGOUT\n\r\nb NOOP\r\n");
+    for piece in [1, 8, line.len()] {
+        let pieces: Vec<_> = line.as_bytes().chunks(piece).collect();
+        let events = Bench::play(true, &pieces).events;
+        let [Event::Bad(refusal), Event::Command(next)] = &events[..] else {
+            panic!("{events:?}");
+        };
+        assert_eq!((refusal.text.as_str(), next.tag.as_str()), ("line is too long", "b"));
+    }
+}
+
+#[test]
 fn a_long_line_behind_a_message_is_too_long_in_any_pieces() {
     let line = format!("a APPEND INBOX {{2+}}\r\nxy{}\r\nb NOOP\r\n", " ".repeat(301));
     for pieces in [vec![line.as_bytes()], line.as_bytes().chunks(1).collect()] {
