@@ -27,34 +27,34 @@ const FIRST_MAILBOXES: [(&str, Option<Role>); 6] = [
 
 /// All live accounts of this node.
 pub struct Accounts {
-    around: Surroundings,
-    known: Mutex<Known>,
+    pub(crate) around: Surroundings,
+    pub(crate) known: Mutex<Known>,
     memo: Memo,
 }
 
 #[derive(Default)]
-struct Known {
-    slots: HashMap<AccountId, Arc<Slot>>,
-    idle: Idle,
+pub(crate) struct Known {
+    pub(crate) slots: HashMap<AccountId, Arc<Slot>>,
+    pub(crate) idle: Idle,
 }
 
 /// An account's place. Whoever holds `loading` may load or remove the account.
 #[derive(Default)]
-struct Slot {
-    loading: AsyncMutex<()>,
-    folds: Mutex<Weak<Folds>>,
+pub(crate) struct Slot {
+    pub(crate) loading: AsyncMutex<()>,
+    pub(crate) folds: Mutex<Weak<Folds>>,
 }
 
 /// Accounts that nobody uses, the one longest unused first.
 #[derive(Default)]
-struct Idle {
-    by_age: BTreeMap<u64, (Arc<Folds>, usize)>,
-    ages: HashMap<AccountId, u64>,
-    next_age: u64,
+pub(crate) struct Idle {
+    by_age: BTreeMap<i64, (Arc<Folds>, usize)>,
+    ages: HashMap<AccountId, i64>,
+    next_age: i64,
     bytes: usize,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Every change under these locks is one step.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -72,6 +72,11 @@ impl Accounts {
         &self.memo
     }
 
+    /// The bounds that accounts are kept in.
+    pub fn limits(&self) -> &Limits {
+        &self.around.limits
+    }
+
     /// The engine.
     pub fn storage(&self) -> &Arc<dyn Storage> {
         &self.around.storage
@@ -85,17 +90,7 @@ impl Accounts {
         let in_memory = lock(&slot.folds).upgrade().filter(|folds| folds.end().is_none());
         let folds = match in_memory {
             Some(folds) => folds,
-            None => {
-                let folds = match load(id, &self.around).await {
-                    Ok(folds) => Arc::new(folds),
-                    Err(error) => {
-                        self.forget(id, &slot);
-                        return Err(error);
-                    }
-                };
-                *lock(&slot.folds) = Arc::downgrade(&folds);
-                folds
-            }
+            None => self.load_into(id, &slot).await?,
         };
         let live = self.use_of(folds);
         // Also heals an account whose creation was cut short.
@@ -103,6 +98,18 @@ impl Accounts {
             self.make_first_mailboxes(&live).await?;
         }
         Ok(live)
+    }
+
+    /// Loads an account into its place, which the caller holds.
+    pub(crate) async fn load_into(
+        &self,
+        id: AccountId,
+        slot: &Arc<Slot>,
+    ) -> Result<Arc<Folds>, Error> {
+        let loaded = load(id, &self.around).await;
+        let folds = Arc::new(loaded.inspect_err(|_| self.forget(id, slot))?);
+        *lock(&slot.folds) = Arc::downgrade(&folds);
+        Ok(folds)
     }
 
     /// Makes an account with its first mailboxes: INBOX, and Drafts, Sent, Junk, Trash, Archive with
@@ -168,12 +175,12 @@ impl Accounts {
         folds.iter().map(|folds| (folds.id, folds.state().head())).collect()
     }
 
-    fn slot(&self, id: AccountId) -> Arc<Slot> {
+    pub(crate) fn slot(&self, id: AccountId) -> Arc<Slot> {
         lock(&self.known).slots.entry(id).or_default().clone()
     }
 
     /// Drops a slot that leads nowhere, unless another caller waits for it.
-    fn forget(&self, id: AccountId, slot: &Arc<Slot>) {
+    pub(crate) fn forget(&self, id: AccountId, slot: &Arc<Slot>) {
         let mut known = lock(&self.known);
         let _ = known.idle.take(id);
         // One is held by the map and one by the caller.
@@ -199,7 +206,6 @@ impl Accounts {
         }
         // Counting takes a while: not under the lock. `folds` keeps the account until it is done.
         let bytes = folds.state().memory_bytes();
-        let mut dropped = Vec::new();
         let mut known = lock(&self.known);
         let current = known.slots.get(&folds.id).map(|slot| lock(&slot.folds).as_ptr());
         let is_current = current == Some(Arc::as_ptr(folds));
@@ -208,13 +214,7 @@ impl Accounts {
         }
         let _ = known.idle.take(folds.id);
         known.idle.put(folds.clone(), bytes);
-        while known.idle.bytes > self.around.limits.idle_accounts_bytes_max {
-            let Some(oldest) = known.idle.take_oldest() else { break };
-            if known.slots.get(&oldest.id).is_some_and(|slot| Arc::strong_count(slot) == 1) {
-                known.slots.remove(&oldest.id);
-            }
-            dropped.push(oldest);
-        }
+        let dropped = known.over(self.around.limits.idle_accounts_bytes_max);
         drop(known);
         // Nor is freeing much memory.
         drop(dropped);
@@ -250,12 +250,43 @@ fn first_records(account: &Account, now: i64) -> Vec<Record> {
     created.chain(subscribe).collect()
 }
 
+impl Known {
+    /// Takes out the accounts that nobody uses and that are too many, the longest unused first.
+    pub(crate) fn over(&mut self, bytes_max: usize) -> Vec<Arc<Folds>> {
+        let mut dropped = Vec::new();
+        while self.idle.bytes > bytes_max {
+            let Some(oldest) = self.idle.take_oldest() else { break };
+            if self.slots.get(&oldest.id).is_some_and(|slot| Arc::strong_count(slot) == 1) {
+                self.slots.remove(&oldest.id);
+            }
+            dropped.push(oldest);
+        }
+        dropped
+    }
+}
+
 impl Idle {
     fn put(&mut self, folds: Arc<Folds>, bytes: usize) {
-        self.ages.insert(folds.id, self.next_age);
-        self.by_age.insert(self.next_age, (folds, bytes));
+        let age = self.next_age;
         self.next_age += 1;
+        self.put_at(age, folds, bytes);
+    }
+
+    /// Adds what goes before all others.
+    pub(crate) fn put_first_to_go(&mut self, folds: Arc<Folds>, bytes: usize) {
+        let age = self.by_age.first_key_value().map_or(self.next_age, |(&first, _)| first) - 1;
+        self.put_at(age, folds, bytes);
+    }
+
+    fn put_at(&mut self, age: i64, folds: Arc<Folds>, bytes: usize) {
+        self.ages.insert(folds.id, age);
+        self.by_age.insert(age, (folds, bytes));
         self.bytes += bytes;
+    }
+
+    /// The accounts, the one used last first.
+    pub(crate) fn latest(&self) -> impl Iterator<Item = AccountId> + '_ {
+        self.by_age.values().rev().map(|(folds, _)| folds.id)
     }
 
     fn take(&mut self, id: AccountId) -> Option<Arc<Folds>> {

@@ -12,11 +12,13 @@ mod fold;
 mod live;
 mod load;
 pub mod memo;
+mod used;
 
 pub use accounts::Accounts;
 pub use append::{Appended, NewMail, Received, Receiving};
 pub use fold::News;
 pub use live::Live;
+pub use used::Prepared;
 
 use mailbox::Record;
 use storage::Entry;

@@ -46,6 +46,11 @@ impl Activity {
     pub(crate) fn note(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
+
+    /// How often clients have said something.
+    pub(crate) fn said(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Starts the thread; it ends soon after `stop` is true, or its sender is gone. `alive` is dropped
@@ -220,7 +225,7 @@ struct Pace {
 
 impl Pace {
     fn new(budget: IndexBudget, activity: Arc<Activity>) -> Self {
-        let said = activity.0.load(Ordering::Relaxed);
+        let said = activity.said();
         let (began, owed) = (Instant::now(), Duration::ZERO);
         Self { budget, activity, said, active: None, began, bytes: 0, owed }
     }
@@ -232,7 +237,7 @@ impl Pace {
 
     fn rest(&mut self, progress: Progress) -> Duration {
         let now = Instant::now();
-        let said = self.activity.0.load(Ordering::Relaxed);
+        let said = self.activity.said();
         if std::mem::replace(&mut self.said, said) != said {
             self.active = Some(now);
         }

@@ -17,6 +17,7 @@ mod runtime;
 mod server;
 pub mod settings;
 pub mod tls;
+mod warm;
 
 pub use compaction::Compactor;
 pub use indexer::MESSAGES_LEAST as INDEX_MESSAGES_LEAST;

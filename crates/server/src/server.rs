@@ -13,7 +13,7 @@ use crate::link::{Link, LinkOptions, LmtpLink};
 use crate::listener::{Accepted, BindError, Listener};
 use crate::node::{Node, OpenError};
 use crate::tls::{self, Acceptor};
-use crate::{Settings, indexer, settings};
+use crate::{Settings, indexer, settings, warm};
 
 /// How long a graceful stop waits for sessions to end their commands.
 const STOP_TIME: Duration = Duration::from_secs(5);
@@ -70,6 +70,7 @@ pub struct Handle {
     addresses: Addresses,
     shared: Arc<Shared>,
     acceptor: Option<Acceptor>,
+    warm: warm::Warm,
     phase: watch::Sender<Phase>,
     /// Closed when all tasks have ended.
     tasks: mpsc::Receiver<()>,
@@ -142,16 +143,11 @@ impl Server {
             }
         });
         if let Some(index) = shared.node.index() {
-            let (stop, stopping) = watch::channel(false);
-            let mut phase = phase.subscribe();
-            tokio::spawn(async move {
-                let _ = phase.wait_for(|phase| *phase != Phase::Running).await;
-                stop.send_replace(true);
-            });
             let (node, index) = (Arc::clone(&shared.node), Arc::clone(index));
             let activity = Arc::clone(&shared.link.activity);
-            indexer::start(node, index, activity, stopping, alive.clone());
+            indexer::start(node, index, activity, stopped(&phase), alive.clone());
         }
+        let warm = warm::start(&shared.node, &shared.link.activity, stopped(&phase), &alive);
         if let Some(acceptor) = &acceptor {
             let watch = Arc::clone(acceptor.store()).watch(CERTIFICATE_INTERVAL);
             let mut phase = phase.subscribe();
@@ -162,8 +158,19 @@ impl Server {
                 }
             });
         }
-        Ok(Handle { addresses, shared, acceptor, phase, tasks })
+        Ok(Handle { addresses, shared, acceptor, warm, phase, tasks })
     }
+}
+
+/// Becomes true when the server stops.
+fn stopped(phase: &watch::Sender<Phase>) -> watch::Receiver<bool> {
+    let (stop, stopping) = watch::channel(false);
+    let mut phase = phase.subscribe();
+    tokio::spawn(async move {
+        let _ = phase.wait_for(|phase| *phase != Phase::Running).await;
+        stop.send_replace(true);
+    });
+    stopping
 }
 
 fn acceptor(settings: &Settings) -> Result<Option<Acceptor>, tls::Error> {
@@ -357,6 +364,12 @@ impl Handle {
         &self.shared.node
     }
 
+    /// How many accounts were opened because they were used before the start; resolves when no more
+    /// will be.
+    pub async fn prepared(&self) -> usize {
+        self.warm.prepared().await
+    }
+
     /// Reads the certificate again. On error the old one stays in use.
     pub async fn reload(&self) {
         if let Some(acceptor) = &self.acceptor {
@@ -379,6 +392,7 @@ impl Handle {
         }
         self.phase.send_replace(Phase::Over);
         let _ = tokio::time::timeout(STOP_TIME, self.tasks.recv()).await;
+        warm::save(self.shared.node.accounts(), &mut None).await;
         self.shared.node.close().await;
     }
 }

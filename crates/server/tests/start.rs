@@ -102,3 +102,57 @@ async fn the_admin_socket_answers_its_owner() {
     assert_eq!(text, "");
     assert!(admin::connect(&data).is_err());
 }
+
+/// Where the files engine keeps the list of accounts used lately.
+fn used(data: &Path) -> std::path::PathBuf {
+    let zeros = "0".repeat(32);
+    data.join(format!("accounts/00/{zeros}/cache/search/used"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_used_before_the_stop_are_open_after_the_start() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path();
+    let handle = Server::start(settings(data), None).await.unwrap();
+    assert_eq!(handle.prepared().await, 0);
+    let mut ids = Vec::new();
+    for name in ["alice", "bob", "carol"] {
+        ids.push(handle.node().directory().add_account(name, None).await.unwrap());
+    }
+    // Two of them, the last one still in use.
+    handle.stop().await;
+    std::fs::remove_file(used(data)).unwrap();
+    let handle = Server::start(settings(data), None).await.unwrap();
+    assert_eq!(handle.prepared().await, 0, "without the list");
+    let accounts = Arc::clone(handle.node().accounts());
+    assert_eq!(accounts.in_memory().0, 0);
+    drop(accounts.open(ids[1]).await.unwrap());
+    let live = accounts.open(ids[0]).await.unwrap();
+    handle.stop().await;
+    drop((live, accounts));
+
+    let handle = Server::start(settings(data), None).await.unwrap();
+    assert_eq!(handle.prepared().await, 2);
+    let accounts = handle.node().accounts();
+    assert_eq!(accounts.used(9), [ids[0], ids[1]]);
+    // Nobody used them since: they are on the list all the same. One is removed without the server.
+    handle.stop().await;
+    let node = Node::open(settings(data)).await.unwrap();
+    node.directory().remove_account("alice").await.unwrap();
+    node.close().await;
+    drop(node);
+    let handle = Server::start(settings(data), None).await.unwrap();
+    assert_eq!(handle.prepared().await, 1, "one of them is gone");
+    assert_eq!(handle.node().accounts().used(9), [ids[1]]);
+    handle.stop().await;
+
+    let mut limited = settings(data);
+    limited.limits.prepared_accounts_max = 0;
+    let handle = Server::start(limited, None).await.unwrap();
+    assert_eq!((handle.prepared().await, handle.node().accounts().in_memory().0), (0, 0));
+    handle.stop().await;
+    std::fs::write(used(data), b"nonsense").unwrap();
+    let handle = Server::start(settings(data), None).await.unwrap();
+    assert_eq!(handle.prepared().await, 0);
+    handle.stop().await;
+}

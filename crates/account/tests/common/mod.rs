@@ -196,6 +196,25 @@ impl Storage for Slow {
     ) -> Task<'_, Result<(), Error>> {
         self.memory.save_snapshot(account, at, pages)
     }
+    fn cache_read(
+        &self,
+        account: AccountId,
+        name: &str,
+        ranges: Vec<std::ops::Range<u64>>,
+    ) -> Task<'_, Result<Option<Vec<Bytes>>, Error>> {
+        self.memory.cache_read(account, name, ranges)
+    }
+    fn cache_write(
+        &self,
+        account: AccountId,
+        name: &str,
+        bytes: Bytes,
+    ) -> Task<'_, Result<(), Error>> {
+        self.memory.cache_write(account, name, bytes)
+    }
+    fn cache_remove(&self, account: AccountId, name: &str) -> Task<'_, Result<(), Error>> {
+        self.memory.cache_remove(account, name)
+    }
 }
 
 pub struct At(pub i64);

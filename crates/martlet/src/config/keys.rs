@@ -549,6 +549,14 @@ pub(crate) const KEYS: &[Key] = &[
         "Memory for accounts that nobody uses at the moment."
     ),
     limit!(
+        Count,
+        "limits.prepared_accounts_max",
+        prepared_accounts_max,
+        0,
+        4096,
+        "Accounts that are opened after a start because they were used before it."
+    ),
+    limit!(
         Size,
         "limits.search_memory_bytes_max",
         search_memory_bytes_max,
