@@ -6,17 +6,21 @@ use bytes::Bytes;
 use crate::encode::{Source, encode};
 use crate::gram::Document;
 
-/// Pairs of gram and document that are held at once: 16 MiB, and as much to sort them.
-const PAIRS_MAX: usize = 2 * 1024 * 1024;
+/// Pairs of gram and document that are held at once: 8 MiB, and as much to sort them.
+const PAIRS_MAX: usize = 1024 * 1024;
+/// A batch is full when less room than this is left: most messages have fewer.
+const PAIRS_LEFT: usize = 16 * 1024;
 /// A batch this large is worth a file of its own; it bounds what a stop loses.
 const DOCUMENTS_AT_ONCE: usize = 4096;
 
-/// Collects documents for a segment.
+/// Collects documents for one segment after the other; its memory is used again.
 #[derive(Default)]
 pub(crate) struct Builder {
     documents: Vec<EmailId>,
     /// Key and document, in one number that sorts by key; documents ascend.
     pairs: Vec<u64>,
+    /// For sorting.
+    spare: Vec<u64>,
     text_bytes: u64,
 }
 
@@ -24,21 +28,27 @@ impl Builder {
     pub(crate) fn add(&mut self, id: EmailId, document: &Document) {
         let number = self.documents.len() as u64;
         self.documents.push(id);
+        let (held, wanted) = (self.pairs.len(), self.pairs.len() + document.keys.len());
+        if wanted > self.pairs.capacity() {
+            // Doubling, but not far beyond a full batch.
+            self.pairs.reserve_exact((2 * wanted).min(wanted.max(PAIRS_MAX)) - held);
+        }
         self.pairs.extend(document.keys.iter().map(|&key| u64::from(key) << 32 | number));
         self.text_bytes += document.text_bytes;
     }
 
     /// Whether memory is used up.
     pub(crate) fn is_full(&self) -> bool {
-        self.pairs.len() >= PAIRS_MAX || self.documents.len() >= DOCUMENTS_AT_ONCE
+        self.pairs.len() + PAIRS_LEFT >= PAIRS_MAX || self.documents.len() >= DOCUMENTS_AT_ONCE
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.documents.is_empty()
     }
 
-    pub(crate) fn finish(mut self, fingerprint: u32) -> Bytes {
-        sort_by_key(&mut self.pairs);
+    /// The segment; what comes next is another one.
+    pub(crate) fn finish(&mut self, fingerprint: u32) -> Bytes {
+        sort_by_key(&mut self.pairs, &mut self.spare);
         let pairs = &self.pairs;
         let lists = |tell: &mut dyn FnMut(u32, &[u32])| {
             let mut docs = Vec::new();
@@ -48,12 +58,16 @@ impl Builder {
                 tell((list[0] >> 32) as u32, &docs);
             }
         };
-        encode(&Source {
+        let segment = encode(&Source {
             documents: &self.documents,
             text_bytes: self.text_bytes,
             fingerprint,
             lists: &lists,
-        })
+        });
+        self.documents.clear();
+        self.pairs.clear();
+        self.text_bytes = 0;
+        segment
     }
 }
 
@@ -64,7 +78,7 @@ const DIGITS: [u32; 3] = [32, 32 + DIGIT_BITS, 32 + 2 * DIGIT_BITS];
 const RADIX_LEAST: usize = 4096;
 
 /// Sorts pairs whose documents ascend: digit by digit, a third of the time of comparing them.
-fn sort_by_key(pairs: &mut Vec<u64>) {
+fn sort_by_key(pairs: &mut Vec<u64>, spare: &mut Vec<u64>) {
     if pairs.len() < RADIX_LEAST {
         return pairs.sort_unstable();
     }
@@ -75,7 +89,7 @@ fn sort_by_key(pairs: &mut Vec<u64>) {
             places[digit(pair, shift)] += 1;
         }
     }
-    let mut sorted = vec![0; pairs.len()];
+    spare.resize(pairs.len(), 0);
     for (places, shift) in places.iter_mut().zip(DIGITS) {
         let mut next = 0;
         for place in places.iter_mut() {
@@ -83,10 +97,10 @@ fn sort_by_key(pairs: &mut Vec<u64>) {
         }
         for &pair in &*pairs {
             let place = &mut places[digit(pair, shift)];
-            sorted[*place] = pair;
+            spare[*place] = pair;
             *place += 1;
         }
-        std::mem::swap(pairs, &mut sorted);
+        std::mem::swap(pairs, spare);
     }
 }
 
@@ -107,7 +121,7 @@ mod tests {
             let mut pairs: Vec<u64> = keys.iter().enumerate().map(pair).collect();
             let mut expected = pairs.clone();
             expected.sort_unstable();
-            sort_by_key(&mut pairs);
+            sort_by_key(&mut pairs, &mut vec![7; each]);
             prop_assert_eq!(pairs, expected);
         }
     }

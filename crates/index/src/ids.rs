@@ -13,9 +13,11 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    pub(crate) fn new(mut entries: Vec<([u8; 16], u32)>) -> Self {
-        // They mostly come as two lists in order, which this finds and merges.
-        entries.sort();
+    /// Of documents with these ids, the first of which has the number 0.
+    pub(crate) fn new(ids: impl ExactSizeIterator<Item = [u8; 16]>) -> Self {
+        let mut entries = Vec::with_capacity(ids.len());
+        entries.extend(ids.zip(0..));
+        entries.sort_unstable();
         let bits = (entries.len().max(2).ilog2() - 1).clamp(1, 20);
         let mut places = vec![0; (1 << bits) + 1];
         for (id, _) in &entries {
@@ -39,6 +41,7 @@ impl Ids {
         near.iter().find(|(other, _)| *other == id.0).map(|&(_, doc)| doc)
     }
 
+    /// Ids and documents, by id.
     pub(crate) fn entries(&self) -> &[([u8; 16], u32)] {
         &self.entries
     }
@@ -66,7 +69,7 @@ mod tests {
             id
         };
         for count in [0, 1, 2, 3, 1000] {
-            let ids = Ids::new((0..count).map(|n| (id(n), n)).collect());
+            let ids = Ids::new((0..count as usize).map(|n| id(n as u32)));
             for n in 0..count + 10 {
                 assert_eq!(ids.find(EmailId(id(n))), (n < count).then_some(n), "{n} of {count}");
             }

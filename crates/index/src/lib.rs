@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+mod add;
 mod bits;
 mod build;
 mod encode;
@@ -24,6 +25,7 @@ mod places;
 mod query;
 mod segment;
 mod shelf;
+mod survey;
 mod update;
 
 pub use library::{Answers, Library};

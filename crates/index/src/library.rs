@@ -190,7 +190,7 @@ impl Library {
         }
         let (account, name) = (shelf.account, segment.name.clone());
         tracing::warn!(%account, name, "part of the text index is damaged; removed");
-        shelf.change(std::slice::from_ref(&name), Vec::new()).await;
+        shelf.lose(std::slice::from_ref(&name)).await;
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(account);
         if let Err(error) = self.storage.cache_remove(account, &name).await {
             tracing::warn!(%account, name, %error, "cannot be removed");
@@ -248,7 +248,7 @@ impl Answers {
     /// Where the answers for a message are, for [`Answers::excludes_at`]; `None` if it is not
     /// indexed.
     pub fn place(&self, id: EmailId) -> Option<u32> {
-        self.catalogue.ids.find(id)
+        self.catalogue.find(id)
     }
 
     /// As [`Answers::excludes`], for a place.

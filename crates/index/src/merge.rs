@@ -12,6 +12,7 @@ use storage::{CacheFile, Error, Storage};
 use crate::encode::{Blocks, Budget, bits_max, id_bytes, longest_useful, table_bytes};
 use crate::segment::{Damaged, Entries, FIXED_BYTES, Fixed};
 use crate::shelf::Segment;
+use crate::survey::Used;
 use crate::update::{Pause, Progress};
 
 /// Bytes of blocks that are read at once from each segment, and written at once.
@@ -49,27 +50,24 @@ pub(crate) struct Merge<'m> {
 }
 
 impl<'m> Merge<'m> {
-    /// Keeps the documents of `segments` that `keeps` wants, given their numbers in the catalogue.
-    /// `ids` are those of all documents there.
+    /// Keeps the documents of `segments` that are `used`.
     pub(crate) fn new(
         (storage, account, fingerprint): (&'m dyn Storage, AccountId, u32),
         segments: Vec<Arc<Segment>>,
-        ids: &[([u8; 16], u32)],
-        keeps: impl Fn(u32) -> bool,
+        used: &Used,
     ) -> Self {
         let (mut inputs, mut text_bytes) = (Vec::new(), 0);
         let mut next = 0u32;
         for segment in segments {
-            let before = next;
+            let (before, used) = (next, used.of(&segment));
             let number = |doc| {
-                if !keeps(doc) {
+                if !used.has(doc) {
                     return LEFT_OUT;
                 }
                 next += 1;
                 next - 1
             };
-            let all = segment.base..segment.base + segment.head.documents;
-            let numbers: Vec<u32> = all.map(number).collect();
+            let numbers: Vec<u32> = (0..segment.head.documents).map(number).collect();
             // What a text is worth is known of all together only.
             let (kept, of) = (u64::from(next - before), u64::from(segment.head.documents.max(1)));
             text_bytes +=
@@ -77,13 +75,12 @@ impl<'m> Merge<'m> {
             inputs.push(Input { segment, numbers });
         }
         let mut documents = vec![EmailId([0; 16]); next as usize];
-        for &(id, doc) in ids {
-            let holds =
-                |input: &&Input| doc.wrapping_sub(input.segment.base) < input.numbers.len() as u32;
-            let Some(input) = inputs.iter().find(holds) else { continue };
-            let number = input.numbers[(doc - input.segment.base) as usize];
-            if let Some(place) = documents.get_mut(number as usize) {
-                *place = EmailId(id);
+        for Input { segment, numbers } in &inputs {
+            for &(id, doc) in segment.ids.entries() {
+                let number = numbers.get(doc as usize).copied().unwrap_or(LEFT_OUT);
+                if let Some(place) = documents.get_mut(number as usize) {
+                    *place = EmailId(id);
+                }
             }
         }
         Self { storage, account, fingerprint, inputs, documents, text_bytes }

@@ -64,7 +64,7 @@ impl Places {
     fn look_up(&mut self, catalogue: &Catalogue, mailbox: &Mailbox, uids: &UidSet) {
         self.missing = UidSet::new();
         for row in mailbox.rows_in(uids) {
-            match catalogue.ids.find(row.email_id) {
+            match catalogue.find(row.email_id) {
                 Some(doc) => self.pairs.push((doc, row.uid)),
                 None => self.missing.insert(row.uid),
             }

@@ -9,9 +9,8 @@
 
 use std::ops::Range;
 
-use base::EmailId;
-
 use crate::bits::Reader;
+use crate::ids::Ids;
 
 const MAGIC: [u8; 8] = *b"martsrch";
 /// Of these bytes, and of what is a text: any change of either is another version.
@@ -106,7 +105,7 @@ pub(crate) struct Head {
 
 impl Head {
     /// Reads the parts that `fixed` names; also the EMAILIDs of the documents.
-    pub(crate) fn decode(fixed: Fixed, ids: &[u8], table: &[u8]) -> Option<(Self, Vec<EmailId>)> {
+    pub(crate) fn decode(fixed: Fixed, ids: &[u8], table: &[u8]) -> Option<(Self, Ids)> {
         let lengths = ids.len() as u64 == u64::from(fixed.documents) * 16
             && table.len() as u64 == u64::from(fixed.blocks) * 8;
         if !lengths
@@ -115,7 +114,7 @@ impl Head {
         {
             return None;
         }
-        let ids = ids.as_chunks::<16>().0.iter().map(|&id| EmailId(id)).collect();
+        let ids = Ids::new(ids.as_chunks::<16>().0.iter().copied());
         let mut blocks = Vec::with_capacity(fixed.blocks as usize + 1);
         let mut at = fixed.ids().end;
         for entry in table.as_chunks::<8>().0 {

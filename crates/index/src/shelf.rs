@@ -1,6 +1,6 @@
 //! The segments of one account.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,69 +12,80 @@ use crate::ids::Ids;
 use crate::mark;
 use crate::places::Places;
 use crate::segment::{FIXED_BYTES, Fixed, Head};
+use crate::survey::Kept;
 
 /// Ends the names of segments.
 const SUFFIX: &str = ".seg";
 
 /// A segment that is ready to be asked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Segment {
     pub(crate) name: String,
-    pub(crate) head: Head,
+    pub(crate) head: Arc<Head>,
+    /// Of its documents, numbered from 0.
+    pub(crate) ids: Arc<Ids>,
     /// The number of its first document among those of all segments; a multiple of 64.
     pub(crate) base: u32,
 }
 
-/// The segments at one moment. It never changes; what comes after it is another one.
+/// The segments at one moment. It never changes; what comes after it is another one, which shares
+/// with it what is large.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     pub(crate) segments: Vec<Arc<Segment>>,
-    pub(crate) ids: Ids,
+    /// Places in `segments`, the largest first: most documents are found at once.
+    by_size: Vec<usize>,
     /// In the name of the next segment.
     next: u64,
     /// As long as it is the same, documents keep their numbers.
     pub(crate) epoch: u64,
+    /// How often documents were lost, not merged.
+    pub(crate) losses: u64,
 }
 
 /// A segment just read or written.
 pub(crate) struct New {
     pub(crate) name: String,
     pub(crate) head: Head,
-    pub(crate) ids: Vec<EmailId>,
+    pub(crate) ids: Ids,
 }
 
 impl Catalogue {
     /// What is there without the segments named `without`, and with `new` ones.
     pub(crate) fn with(&self, without: &[String], new: Vec<New>) -> Self {
         let mut segments = Vec::new();
-        let mut ids = Vec::with_capacity(self.ids.entries().len());
-        let mut moved = Vec::new();
         let mut base = 0u32;
         for segment in self.segments.iter().filter(|segment| !without.contains(&segment.name)) {
-            moved.push((segment.base..segment.base + segment.head.documents, base));
-            // A head is large: the same one stands at another place.
-            segments.push((Arc::clone(segment), base));
+            segments.push(Arc::clone(segment).at(base));
             base += segment.head.documents.next_multiple_of(64);
         }
-        for &(id, doc) in self.ids.entries() {
-            if let Some((range, to)) = moved.iter().find(|(range, _)| range.contains(&doc)) {
-                ids.push((id, doc - range.start + to));
-            }
-        }
-        let mut segments: Vec<Arc<Segment>> =
-            segments.into_iter().map(|(segment, base)| segment.at(base)).collect();
         let mut next = self.next;
-        for New { name, head, ids: new } in new {
-            let from = ids.len();
-            ids.extend((base..).zip(&new).map(|(doc, id)| (id.0, doc)));
-            ids[from..].sort_unstable();
+        for New { name, head, ids } in new {
             next = next.max(number(&name).map_or(0, |number| number.saturating_add(1)));
             let documents = head.documents;
-            segments.push(Arc::new(Segment { name, head, base }));
+            let (head, ids) = (Arc::new(head), Arc::new(ids));
+            segments.push(Arc::new(Segment { name, head, ids, base }));
             base += documents.next_multiple_of(64);
         }
+        let mut by_size: Vec<usize> = (0..segments.len()).collect();
+        by_size.sort_by_key(|&nth| std::cmp::Reverse(segments[nth].head.documents));
         let epoch = self.epoch + u64::from(!without.is_empty());
-        Self { segments, ids: Ids::new(ids), next, epoch }
+        Self { segments, by_size, next, epoch, losses: self.losses }
+    }
+
+    /// The segment that has this content, and its number there.
+    pub(crate) fn find_in(&self, id: EmailId) -> Option<(usize, u32)> {
+        self.by_size.iter().find_map(|&nth| Some((nth, self.segments[nth].ids.find(id)?)))
+    }
+
+    /// The number of the document with this content.
+    pub(crate) fn find(&self, id: EmailId) -> Option<u32> {
+        self.find_in(id).map(|(nth, doc)| self.segments[nth].base + doc)
+    }
+
+    /// How many documents there are.
+    pub(crate) fn documents(&self) -> u64 {
+        self.segments.iter().map(|segment| u64::from(segment.head.documents)).sum()
     }
 
     /// The name of the next segment.
@@ -93,8 +104,9 @@ impl Catalogue {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        let heads: usize = self.segments.iter().map(|segment| segment.head.memory_bytes()).sum();
-        heads + self.ids.memory_bytes()
+        let each =
+            |segment: &Arc<Segment>| segment.head.memory_bytes() + segment.ids.memory_bytes();
+        self.segments.iter().map(each).sum()
     }
 }
 
@@ -103,8 +115,7 @@ impl Segment {
         if self.base == base {
             return self;
         }
-        let (name, head) = (self.name.clone(), self.head.clone());
-        Arc::new(Self { name, head, base })
+        Arc::new(Self { base, ..Self::clone(&self) })
     }
 }
 
@@ -119,7 +130,7 @@ pub(crate) struct Shelf {
     pub(crate) account: AccountId,
     catalogue: async_lock::Mutex<Option<Arc<Catalogue>>>,
     /// Held by whoever writes segments.
-    pub(crate) writing: async_lock::Mutex<HashSet<EmailId>>,
+    pub(crate) writing: async_lock::Mutex<Kept>,
     /// Of mailboxes that were searched.
     places: Mutex<HashMap<MailboxId, Arc<Places>>>,
 }
@@ -169,6 +180,14 @@ impl Shelf {
         let after = Arc::new(before.with(without, new));
         *held = Some(Arc::clone(&after));
         after
+    }
+
+    /// Takes segments out whose documents no other one has.
+    pub(crate) async fn lose(&self, names: &[String]) {
+        let mut held = self.catalogue.lock().await;
+        let before = held.take().unwrap_or_default();
+        let losses = before.losses + 1;
+        *held = Some(Arc::new(Catalogue { losses, ..before.with(names, Vec::new()) }));
     }
 
     /// Which documents the messages of a mailbox are.

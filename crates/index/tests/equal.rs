@@ -196,6 +196,13 @@ fn want() -> impl Strategy<Value = Want> {
 enum Event {
     Append(Vec<Vec<u8>>),
     Update,
+    /// Ended after so many steps.
+    UpdateSome(usize),
+    /// Equal to messages that are there.
+    Again(usize),
+    Expunge(usize),
+    MoveAway(usize),
+    DeleteOther,
     Restart,
     Flip(usize, usize, u8),
     Cut(usize, usize),
@@ -207,6 +214,11 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         3 => prop::collection::vec(message(), 1..6).prop_map(Event::Append),
         3 => Just(Event::Update),
+        1 => (1usize..4).prop_map(Event::UpdateSome),
+        1 => any::<usize>().prop_map(Event::Again),
+        2 => (1usize..20).prop_map(Event::Expunge),
+        1 => (1usize..9).prop_map(Event::MoveAway),
+        1 => Just(Event::DeleteOther),
         1 => Just(Event::Restart),
         3 => (any::<usize>(), any::<usize>(), 1u8..=255).prop_map(|(f, at, x)| Event::Flip(f, at, x)),
         1 => (any::<usize>(), any::<usize>()).prop_map(|(file, at)| Event::Cut(file, at)),
@@ -242,8 +254,33 @@ fn damage(world: &World, event: &Event) {
             world.overwrite("00000000000000ff.seg", Bytes::from_static(b"martsrch"));
             world.overwrite("other", Bytes::new());
         }
-        Event::Append(_) | Event::Update | Event::Restart => {}
+        _ => {}
     }
+}
+
+/// Changes the mailboxes.
+fn change(world: &mut World, event: &Event) {
+    match *event {
+        Event::Again(nth) if !world.messages.is_empty() => {
+            let again = world.messages[nth % world.messages.len()].1.clone();
+            world.append([again.clone(), again]);
+        }
+        Event::Expunge(count) if count <= world.messages.len() => world.expunge(count as u32),
+        Event::MoveAway(count) if count <= world.messages.len() => world.move_away(count as u32),
+        Event::DeleteOther => world.delete_other(),
+        _ => {}
+    }
+}
+
+/// An update looks at what is new; then nothing is missing, as a look at all messages tells.
+fn update(world: &World, library: &index::Library) {
+    world.update(library);
+    // What was damaged is made again.
+    while !library.take_damaged().is_empty() {
+        world.update(library);
+    }
+    let status = world.status(library);
+    assert_eq!((status.waiting, status.unreadable), (0, 0));
 }
 
 proptest! {
@@ -260,9 +297,13 @@ proptest! {
         for event in events {
             match event {
                 Event::Append(messages) => world.append(messages),
-                Event::Update => drop(world.update(&library)),
+                Event::Update => update(&world, &library),
+                Event::UpdateSome(steps) => world.update_some(&library, steps),
                 Event::Restart => library = world.library(),
-                other => damage(&world, &other),
+                other => {
+                    change(&mut world, &other);
+                    damage(&world, &other);
+                }
             }
             for want in &wants {
                 world.check(&library, want);
@@ -273,7 +314,7 @@ proptest! {
         for want in &wants {
             world.check(&library, want);
         }
-        world.update(&library);
+        update(&world, &library);
         for want in &wants {
             world.check(&library, want);
         }

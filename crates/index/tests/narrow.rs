@@ -160,6 +160,28 @@ fn what_is_complete_is_marked() {
     assert!(!complete(&world, &world.library()));
 }
 
+#[test]
+fn what_another_mailbox_has_stays() {
+    let mut world = World::new();
+    world.append((0..300).map(mail::message));
+    let library = world.library();
+    world.update(&library);
+    world.move_away(200);
+    world.expunge(100);
+    assert_eq!(world.update(&library).done, 0);
+    let before = world.status(&library);
+    assert_eq!((before.indexed, before.waiting), (200, 0));
+    // The same content again, whether or not it was dropped.
+    world.append((0..300).map(mail::message));
+    world.update(&library);
+    let after = world.status(&library);
+    assert_eq!((after.indexed, after.waiting), (300, 0));
+    world.delete_other();
+    world.expunge(300);
+    world.update(&library);
+    assert_eq!(world.files(), []);
+}
+
 /// Words that nobody said before, so that an index is as large as it may be.
 fn noise(seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -201,7 +223,7 @@ fn a_merge_can_be_ended() {
     let mut world = World::new();
     let library = world.library();
     for batch in 0..4u64 {
-        world.append((0..500).map(|n| noise(batch * 500 + n)));
+        world.append((0..200).map(|n| noise(batch * 200 + n)));
         let mut never = |progress: index::Progress| -> storage::Task<'static, bool> {
             Box::pin(std::future::ready(progress.done < progress.total))
         };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use base::{AccountId, EmailId, Limits};
 use bytes::Bytes;
-use index::{Answers, Library, Progress};
+use index::{Answers, Library, Progress, Status};
 use mailbox::Account;
 use message::search::{DocumentKind, DocumentText, Documents, Scan, Want};
 use storage::conformance::{account, appended, batch, block_on, commit, inbox, inbox_id, stage};
@@ -18,6 +18,8 @@ pub(crate) struct World {
     pub(crate) messages: Vec<(EmailId, Vec<u8>)>,
     first_uid: u32,
     next_uid: u32,
+    /// Another mailbox, and its next UID.
+    other: Option<(base::MailboxId, u32)>,
 }
 
 /// Reads documents, which are texts; of those with a `b`, not the first time.
@@ -70,6 +72,7 @@ impl World {
             messages: Vec::new(),
             first_uid: 1,
             next_uid: 1,
+            other: None,
         };
         world.commit(vec![inbox()], Vec::new());
         world
@@ -102,6 +105,36 @@ impl World {
         self.messages.drain(..count as usize);
     }
 
+    /// Moves messages into another mailbox.
+    pub(crate) fn move_away(&mut self, count: u32) {
+        let (to, first_uid) = match self.other {
+            Some(other) => other,
+            None => {
+                let (name, roles) = ("Other".to_owned(), Vec::new());
+                let (uid_validity, uid_next) = (base::UidValidity::MIN, base::Uid::MIN);
+                let created =
+                    mailbox::Record::MailboxCreated { name, uid_validity, uid_next, roles };
+                self.commit(vec![created], Vec::new());
+                (self.state.find("Other").unwrap().id, 1)
+            }
+        };
+        self.other = Some((to, first_uid + count));
+        let uid = |n| base::Uid::new(n).unwrap();
+        let uids = base::UidSet::range(uid(self.first_uid), uid(self.first_uid + count - 1));
+        let (from, first_uid) = (inbox_id(), uid(first_uid));
+        let moved = mailbox::Record::Moved { from, uids, to, first_uid, save_date: 0 };
+        self.commit(vec![moved], Vec::new());
+        self.first_uid += count;
+        self.messages.drain(..count as usize);
+    }
+
+    /// Deletes the other mailbox.
+    pub(crate) fn delete_other(&mut self) {
+        if let Some((mailbox, _)) = self.other.take() {
+            self.commit(vec![mailbox::Record::MailboxDeleted { mailbox }], Vec::new());
+        }
+    }
+
     /// As after a start: nothing is in memory.
     pub(crate) fn library(&self) -> Arc<Library> {
         Library::new(Arc::clone(&self.storage) as _, &Limits::default(), reader())
@@ -110,6 +143,20 @@ impl World {
     pub(crate) fn update(&self, library: &Library) -> Progress {
         let mut go_on = |_| -> storage::Task<'static, bool> { Box::pin(std::future::ready(true)) };
         block_on(library.update(id(), &self.state, 1, &mut go_on)).unwrap()
+    }
+
+    /// An update that is told to end after so many steps.
+    pub(crate) fn update_some(&self, library: &Library, mut steps: usize) {
+        let mut few = |_| -> storage::Task<'static, bool> {
+            steps = steps.saturating_sub(1);
+            Box::pin(std::future::ready(steps > 0))
+        };
+        block_on(library.update(id(), &self.state, 1, &mut few)).unwrap();
+    }
+
+    /// What there is of the index, by a look at all messages.
+    pub(crate) fn status(&self, library: &Library) -> Status {
+        block_on(library.status(id(), &self.state)).unwrap()
     }
 
     pub(crate) fn ask(&self, library: &Library, want: &Want) -> Answers {
