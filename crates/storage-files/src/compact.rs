@@ -374,7 +374,7 @@ impl Log {
         if idle && same {
             state.roll = true;
             writer.trim(state.written.1);
-            writer.written_to = 0;
+            (writer.written_to, writer.length) = (0, 0);
         }
         idle && same
     }

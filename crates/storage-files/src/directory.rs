@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::FallocateFlags;
 use rustix::io::{Errno, ReadWriteFlags};
 use storage::disk::{Disk, File, Open};
 
@@ -147,6 +148,15 @@ impl File for Handle {
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
         self.0.set_len(bytes)
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        let from = self.len()?;
+        let more = bytes.saturating_sub(from);
+        match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), from, more) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
+            other => Ok(other?),
+        }
     }
 
     fn len(&self) -> io::Result<u64> {

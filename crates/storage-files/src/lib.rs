@@ -85,6 +85,14 @@ pub struct Options {
     /// Bytes a busy log is written ahead: more does not fit the processor's caches, and costs more
     /// than the syncs it spares.
     pub grow_bytes_max: u64,
+    /// A group that takes more is not worth as many zeros, where several clients write: what a file
+    /// system's journal takes for a sync, which mostly is that of two to four logs, is as much.
+    pub zeros_bytes_max: usize,
+    /// The same where one client waits: telling of new blocks takes as long as writing so much.
+    pub zeros_alone_bytes_max: usize,
+    /// Bytes that a log of large messages is given ahead, unwritten: many, because each piece is one
+    /// more to be told of; few enough that all busy logs do not fill a disk.
+    pub allocate_bytes: u64,
     /// Where blocking work runs.
     pub threads: Threads,
     /// Accounts whose logs are kept open: where they end is known. Each takes some kilobytes.
@@ -109,6 +117,9 @@ impl Default for Options {
             group_bytes_max: 4 * MIB,
             grow_bytes_min: 16 * KIB,
             grow_bytes_max: 512 * KIB,
+            zeros_bytes_max: 8 * KIB as usize,
+            zeros_alone_bytes_max: 128 * KIB as usize,
+            allocate_bytes: 16 * MIB,
             threads: Threads::Pool(8),
             open_accounts_max: 4096,
             awake_accounts_max: 96,

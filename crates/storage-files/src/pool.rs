@@ -169,6 +169,11 @@ impl Pool {
         self.shared.alone.store(0, Relaxed);
     }
 
+    /// Whether one client works alone, as far as the last commits tell.
+    pub(crate) fn is_lone(&self) -> bool {
+        self.shared.alone.load(Relaxed) >= ROW_MIN
+    }
+
     /// A sync took so long.
     pub(crate) fn took(&self, time: Duration) {
         match time <= QUICK_SYNC {

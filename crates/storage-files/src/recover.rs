@@ -90,8 +90,8 @@ impl Log {
             let open = shared.disk.open(&path, Open::Write);
             let file = open.map_err(|error| failed(&path, &error))?;
             let settled = settle(&*file, &ending, cut, clean);
-            let written_to = settled.and_then(|()| file.len());
-            let written_to = written_to.map_err(|error| failed(&path, &error))?;
+            let length = settled.and_then(|()| file.len());
+            let length = length.map_err(|error| failed(&path, &error))?;
             // Nothing is written to a segment before its name is durable.
             if !clean && ending.commits.is_empty() {
                 log.settle_names().map_err(|error| failed(&log.dir, &error))?;
@@ -99,8 +99,11 @@ impl Log {
             log.writer = Mutex::new(Writer {
                 file: Some(file),
                 segment: last,
-                written_to,
+                // Whether what is behind the end was ever written is not known.
+                written_to: ending.offset,
+                length,
                 grow_bytes: shared.options.grow_bytes_min,
+                only_zeros: false,
                 unsynced: false,
             });
         }
@@ -138,13 +141,15 @@ impl Log {
             checkpoints: Vec::new(),
         };
         let grow_bytes = shared.options.grow_bytes_min;
-        let (file, segment, written_to, unsynced) = (None, 0, 0, false);
+        let (file, segment, written_to, length) = (None, 0, 0, 0);
+        let (only_zeros, unsynced) = (false, false);
+        let writer = Writer { file, segment, written_to, length, grow_bytes, only_zeros, unsynced };
         Self {
             id,
             dir,
             shared: shared.clone(),
             state: Mutex::new(state),
-            writer: Mutex::new(Writer { file, segment, written_to, grow_bytes, unsynced }),
+            writer: Mutex::new(writer),
             handles: Mutex::new(Handles::default()),
             extracts: Mutex::default(),
             awake: AtomicBool::new(true),

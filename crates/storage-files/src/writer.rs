@@ -19,15 +19,18 @@ use crate::{Shared, failed};
 
 /// What files are written ahead with, in pieces.
 static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
-
 /// The file that is appended to.
 pub(crate) struct Writer {
     pub(crate) file: Option<Arc<dyn File>>,
     pub(crate) segment: u32,
-    /// Up to here the file has bytes, written ahead as zeros.
+    /// Up to here the file's blocks have been written, ahead as zeros: a sync only overwrites them.
     pub(crate) written_to: u64,
-    /// How much the file is lengthened by next time: the busier, the more.
+    /// Where the file ends: behind that there may be space that is its own.
+    pub(crate) length: u64,
+    /// How much is written ahead next time: the busier, the more.
     pub(crate) grow_bytes: u64,
+    /// The file system has no space that is not written.
+    pub(crate) only_zeros: bool,
     /// Written and not synced.
     pub(crate) unsynced: bool,
 }
@@ -139,7 +142,8 @@ impl Writer {
             let header = Segment { version, kind, number, account, salt, base, index_at: 0 };
             let file = make_segment(&log.shared, &log.path("log"), &header)
                 .map_err(|error| failed(&path, &error))?;
-            (self.file, self.segment, self.written_to) = (Some(file), number, FRAMES_AT);
+            (self.file, self.segment) = (Some(file), number);
+            (self.written_to, self.length) = (FRAMES_AT, FRAMES_AT);
         }
         self.append(log, group).map_err(|error| failed(&path, &error))
     }
@@ -168,18 +172,25 @@ impl Writer {
 
     fn append(&mut self, log: &Log, group: &Group) -> io::Result<()> {
         let file = self.file(log, group.start.segment)?;
-        let grows = group.end().offset > self.written_to;
+        let length = self.length;
         if !group.bytes.is_empty() {
+            let grows = group.end().offset > self.written_to;
+            let large = grows && self.is_large(log, group);
+            if large {
+                self.allocate(log, &*file, group.end().offset)?;
+            }
             file.write_at(&group.bytes, group.start.offset)?;
             self.unsynced = true;
-            if grows {
+            self.length = self.length.max(group.end().offset);
+            if grows && !large {
                 self.write_ahead(log, &*file, group.end().offset)?;
             }
         }
         if group.sync && self.unsynced {
             let begin = Instant::now();
             file.sync_data()?;
-            if !grows {
+            // A file that grows takes longer now and then, which says nothing of the disk.
+            if self.length == length {
                 log.shared.pool.took(begin.elapsed());
             }
             self.unsynced = false;
@@ -187,12 +198,47 @@ impl Writer {
         Ok(())
     }
 
-    /// A sync that only overwrites is much cheaper than one that makes the file longer, so a file
-    /// that grows is made longer by zeros in the same sync.
+    /// Whether what follows a group is space that is not written, rather than zeros.
+    ///
+    /// A sync that only overwrites is much cheaper than one after which the file system has to tell of
+    /// new blocks, but zeros cost as much of the disk as what overwrites them. So small groups are
+    /// followed by zeros, and large ones by space that is not written; of its blocks a journal tells
+    /// in a few of its own, which all logs that are synced at the same time share. One client alone
+    /// shares them with nobody, and waits for them.
+    fn is_large(&self, log: &Log, group: &Group) -> bool {
+        let options = &log.shared.options;
+        let most = match log.shared.pool.is_lone() {
+            true => options.zeros_alone_bytes_max,
+            false => options.zeros_bytes_max,
+        };
+        group.bytes.len() > most && !self.only_zeros
+    }
+
+    /// Gives the file space for what ends at `end`, and ahead, if it has none. In front of the write,
+    /// so that both are one piece: of many pieces a file system tells in another block.
+    fn allocate(&mut self, log: &Log, file: &dyn File, end: u64) -> io::Result<()> {
+        let options = &log.shared.options;
+        if end > self.length {
+            let most = options.segment_bytes.max(end);
+            // Also if it fails: part of it may be there, and another try is no use.
+            self.length = (end + options.allocate_bytes).next_multiple_of(4096).min(most);
+            match file.allocate(self.length) {
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => self.only_zeros = true,
+                // The write tells whether there is space for it.
+                Err(error) if is_full(&error) => {}
+                other => other?,
+            }
+        }
+        (self.written_to, self.grow_bytes) = (end, options.grow_bytes_min);
+        Ok(())
+    }
+
+    /// Writes zeros ahead, in the sync of what is in front of them.
     fn write_ahead(&mut self, log: &Log, file: &dyn File, end: u64) -> io::Result<()> {
         let options = &log.shared.options;
         let most = options.segment_bytes.max(end);
         let ahead = (end + self.grow_bytes).next_multiple_of(4096).min(most);
+        self.length = self.length.max(ahead);
         let write = |from: u64| {
             let count = (ahead - from).min(ZEROS.len() as u64);
             file.write_at(&ZEROS[..count as usize], from)
@@ -209,11 +255,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends the segment that was appended to: durable, without zeros at its end.
+    /// Ends the segment that was appended to: durable, with nothing behind its end.
     fn seal(&mut self, log: &Log) -> io::Result<()> {
         let Some(file) = self.file.take() else { return Ok(()) };
         let end = log.lock().written.1;
-        if end.segment == self.segment && self.written_to > end.offset {
+        if end.segment == self.segment && self.length > end.offset {
             file.set_len(end.offset)?;
         }
         if self.unsynced {
@@ -223,14 +269,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Gives back what was written ahead: a quiet account does not own zeros.
+    /// Gives back what is ahead: a quiet account does not own zeros.
     pub(crate) fn trim(&mut self, end: Place) {
         if let Some(file) = self.file.take()
             && end.segment == self.segment
-            && self.written_to > end.offset
+            && self.length > end.offset
         {
             match file.set_len(end.offset) {
-                Ok(()) => self.written_to = end.offset,
+                Ok(()) => (self.written_to, self.length) = (end.offset, end.offset),
                 Err(error) => tracing::warn!(%error, "cannot trim a segment"),
             }
         }

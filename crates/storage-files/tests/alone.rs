@@ -71,6 +71,9 @@ impl File for WatchedFile {
         self.synced_by.lock().unwrap().push(std::thread::current().id());
         self.file.sync_data()
     }
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        self.file.allocate(bytes)
+    }
     fn set_len(&self, bytes: u64) -> io::Result<()> {
         self.file.set_len(bytes)
     }

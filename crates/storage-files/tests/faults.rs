@@ -23,6 +23,8 @@ fn options() -> Options {
         group_bytes_max: 2_000,
         grow_bytes_min: 256,
         grow_bytes_max: 1024,
+        zeros_bytes_max: 200,
+        allocate_bytes: 2048,
         threads: Threads::Inline,
         compact_dead_percent: 0,
         ..Options::default()

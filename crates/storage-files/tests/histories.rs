@@ -58,6 +58,8 @@ fn open(disk: &SimDisk, threads: Threads) -> Files {
         group_bytes_max: 2_500,
         grow_bytes_min: 256,
         grow_bytes_max: 1024,
+        zeros_bytes_max: 200,
+        allocate_bytes: 2048,
         threads,
         compact_dead_percent: 0,
         ..Options::default()

@@ -84,6 +84,8 @@ impl Subject for OnSim {
             group_bytes_max: 3_000,
             grow_bytes_min: 512,
             grow_bytes_max: 4096,
+            zeros_bytes_max: 300,
+            allocate_bytes: 4096,
             threads: Threads::Inline,
             open_accounts_max: 1,
             ..Options::default()

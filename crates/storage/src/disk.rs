@@ -60,6 +60,9 @@ pub trait File: Send + Sync {
     fn sync_data(&self) -> io::Result<()>;
     /// Cuts the file, or lengthens it by zeros.
     fn set_len(&self, bytes: u64) -> io::Result<()>;
+    /// Lengthens the file to `bytes`, with zeros for which there is space: writing there finds the
+    /// disk full no more. [`io::ErrorKind::Unsupported`] where that would mean to write them.
+    fn allocate(&self, bytes: u64) -> io::Result<()>;
     /// Its length in bytes.
     fn len(&self) -> io::Result<u64>;
     /// Whether it has no bytes.

@@ -49,6 +49,7 @@ struct Inner {
     locked: BTreeSet<String>,
     operations: u64,
     syncs: u64,
+    written: u64,
     fault: Option<(u64, Fault)>,
     chance: Chance,
 }
@@ -286,8 +287,9 @@ impl SimDisk {
     }
 
     fn over(nodes: Vec<Node>, chance: Chance) -> Self {
-        let inner =
-            Inner { nodes, locked: BTreeSet::new(), operations: 0, syncs: 0, fault: None, chance };
+        let (locked, fault) = (BTreeSet::new(), None);
+        let (operations, syncs, written) = (0, 0, 0);
+        let inner = Inner { nodes, locked, operations, syncs, written, fault, chance };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
@@ -315,6 +317,11 @@ impl SimDisk {
     /// How many files and directories have been synced.
     pub fn syncs(&self) -> u64 {
         self.lock_inner().syncs
+    }
+
+    /// How many bytes have been written to files.
+    pub fn written(&self) -> u64 {
+        self.lock_inner().written
     }
 
     /// How many operations there have been.
@@ -498,6 +505,7 @@ impl File for Handle {
         let mut inner = self.disk.lock_inner();
         let fault = inner.step();
         if fault.is_none() {
+            inner.written += bytes.len() as u64;
             inner.file(self.node).apply(Change::Write(offset as usize, bytes.to_vec()));
             return Ok(());
         }
@@ -535,6 +543,18 @@ impl File for Handle {
         inner.check()?;
         inner.file(self.node).apply(Change::Length(bytes as usize));
         Ok(())
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        let mut inner = self.disk.lock_inner();
+        match inner.step() {
+            None => {
+                inner.file(self.node).apply(Change::Length(bytes as usize));
+                Ok(())
+            }
+            Some(Fault::Full) => Err(io::ErrorKind::StorageFull.into()),
+            Some(_) => Err(failed("simulated failure")),
+        }
     }
 
     fn len(&self) -> io::Result<u64> {
