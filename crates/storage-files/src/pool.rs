@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::num::NonZero;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use futures_channel::oneshot;
@@ -43,7 +43,6 @@ pub(crate) struct Pool {
 #[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    work: Condvar,
     /// A caller does a job.
     guest: AtomicBool,
     /// How many commits in a row had no company.
@@ -77,7 +76,8 @@ struct Queue {
     /// How many of those are being done, and how many may be at once.
     long_running: usize,
     long_max: usize,
-    idle: usize,
+    /// Threads without a job. The last one is woken first: it knows its memory best.
+    idle: Vec<Thread>,
     started: usize,
     closing: bool,
 }
@@ -107,6 +107,19 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits until this thread is taken from those without a job.
+    fn wait<'a>(&'a self, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        let own = thread::current();
+        let id = own.id();
+        queue.idle.push(own);
+        while queue.idle.iter().any(|thread| thread.id() == id) {
+            drop(queue);
+            thread::park();
+            queue = self.lock();
+        }
+        queue
+    }
+
     fn work(&self) {
         let mut queue = self.lock();
         loop {
@@ -123,9 +136,7 @@ impl Shared {
             } else if queue.closing {
                 return;
             } else {
-                queue.idle += 1;
-                queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                queue.idle -= 1;
+                queue = self.wait(queue);
             }
         }
     }
@@ -150,7 +161,7 @@ impl Pool {
     pub(crate) fn guest(&self) -> Option<Guest> {
         let is_idle = {
             let queue = self.shared.lock();
-            queue.jobs.is_empty() && queue.idle == queue.started && !queue.closing
+            queue.jobs.is_empty() && queue.idle.len() == queue.started && !queue.closing
         };
         if !is_idle || self.shared.guest.load(Relaxed) {
             self.has_company();
@@ -204,7 +215,7 @@ impl Pool {
             return job();
         }
         to(&mut queue).push_back(job);
-        if queue.idle < queue.ready() && queue.started < most {
+        if queue.idle.len() < queue.ready() && queue.started < most {
             queue.started += 1;
             let shared = self.shared.clone();
             let builder = std::thread::Builder::new().name("storage".to_owned());
@@ -225,8 +236,11 @@ impl Pool {
                 }
             }
         }
+        let idle = queue.idle.pop();
         drop(queue);
-        self.shared.work.notify_one();
+        if let Some(thread) = idle {
+            thread.unpark();
+        }
     }
 
     /// Runs `work` and answers with its result.
@@ -254,8 +268,12 @@ impl Pool {
 
     /// Does what waits, and stops the threads. Later jobs run on their caller's thread.
     pub(crate) fn close(&self) {
-        self.shared.lock().closing = true;
-        self.shared.work.notify_all();
+        let idle = {
+            let mut queue = self.shared.lock();
+            queue.closing = true;
+            std::mem::take(&mut queue.idle)
+        };
+        idle.iter().for_each(Thread::unpark);
         let own = std::thread::current().id();
         let handles =
             std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));
@@ -326,6 +344,27 @@ mod tests {
         assert!(asked(&pool).is_none());
         pool.took(QUICK_SYNC);
         assert_eq!(asked(&pool), Some(1));
+    }
+
+    #[test]
+    fn idle_threads_are_woken_for_every_job() {
+        let pool = Pool::new(Threads::Pool(3));
+        // One after the other, by threads that sleep in between or not; and many at once.
+        for _ in 0..500 {
+            let (tell, told) = std::sync::mpsc::channel();
+            pool.spawn(move || tell.send(7).unwrap_or_default());
+            assert_eq!(told.recv(), Ok(7));
+        }
+        let done = Arc::new(AtomicU32::new(0));
+        for _ in 0..500 {
+            let done = done.clone();
+            pool.spawn_long(move || {
+                done.fetch_add(1, Relaxed);
+            });
+        }
+        pool.close();
+        assert_eq!(done.load(Relaxed), 500);
+        assert!(pool.shared.lock().idle.is_empty());
     }
 
     #[test]
