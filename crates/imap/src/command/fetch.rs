@@ -44,8 +44,9 @@ const GROUP_MESSAGES: usize = 512;
 /// Octets of messages after which the first group ends; each later one has twice as many, as long as
 /// the client takes what it asked for.
 const GROUP_OCTETS_FIRST: u64 = 128 * 1024;
-/// The most of that; two groups are held at once, one that is answered and one that is read. Enough
-/// for storage to read on several threads, and for few waits for them.
+/// The most of that where messages are answered item by item; two groups are held at once, one that is
+/// answered and one that is read. Enough for storage to read on several threads, and for few waits
+/// for them.
 const GROUP_OCTETS: u64 = 512 * 1024;
 /// Octets of a message that is held; a larger one streams.
 const GROUP_BYTES: u64 = 256 * 1024;
@@ -74,10 +75,12 @@ pub async fn run(cx: &mut Selected<'_>, args: Fetch) -> Result<Done, No> {
         quick.run(cx, &plan, &targets, &mut trouble).await?;
         return trouble.end();
     }
-    let targets = Targets::new(targets);
     match WholeMessages::new(&plan, cx.mailbox.read_only) {
         Some(whole) => whole.run(cx, &plan, targets, &mut trouble).await?,
-        None => run_by_message(cx, &plan, targets, &mut trouble).await?,
+        None => {
+            let targets = Targets::new(targets, GROUP_OCTETS);
+            run_by_message(cx, &plan, targets, &mut trouble).await?;
+        }
     }
     trouble.end()
 }
@@ -208,12 +211,14 @@ struct Targets {
     found: vec::IntoIter<Target>,
     /// Octets after which the next group ends.
     octets_max: u64,
+    /// Where that stops growing.
+    octets_most: u64,
 }
 
 impl Targets {
-    fn new(uids: UidSet) -> Self {
+    fn new(uids: UidSet, octets_most: u64) -> Self {
         let (next, octets_max) = (uids.first(), GROUP_OCTETS_FIRST);
-        Self { next, uids, found: Vec::new().into_iter(), octets_max }
+        Self { next, uids, found: Vec::new().into_iter(), octets_max, octets_most }
     }
 
     fn peek(&mut self, cx: &Selected<'_>) -> Option<&Target> {
@@ -237,7 +242,7 @@ impl Targets {
             octets += if is_held(row) { row.size.into() } else { u64::MAX };
             group.extend(self.found.next());
         }
-        self.octets_max = (self.octets_max * 2).min(GROUP_OCTETS);
+        self.octets_max = (self.octets_max * 2).min(self.octets_most);
         group
     }
 }

@@ -3,9 +3,13 @@
 //! The text around the messages is written first. The storage decodes them in between, on threads of
 //! its own, and what it answers goes to the client as it is.
 
+use std::collections::VecDeque;
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 
-use futures_util::future::join;
+use base::UidSet;
+use futures_util::future::{MaybeDone, maybe_done};
 use mailbox::{Row, View};
 use storage::{Run, Wrapping};
 use wire::command::FetchItem;
@@ -16,6 +20,14 @@ use super::plan::Plan;
 use super::{Target, Targets, Trouble, is_held, items};
 use crate::context::Selected;
 use crate::error::No;
+
+/// Octets after which a group ends: one read and one thread's work for storage. With more, what was
+/// decoded leaves the processor's cache before it is written; with less, threads wake each other more
+/// often than that is worth.
+const GROUP_OCTETS: u64 = 256 * 1024;
+/// Groups in hand: one that is waited for or written, and one behind it. No read waits for another:
+/// with one of them late, the other's thread is not idle.
+const IN_HAND: usize = 2;
 
 /// A FETCH of whole messages and columns.
 pub(super) struct WholeMessages<'a> {
@@ -43,22 +55,26 @@ impl<'a> WholeMessages<'a> {
         &self,
         cx: &mut Selected<'_>,
         plan: &Plan<'_>,
-        mut targets: Targets,
+        targets: UidSet,
         trouble: &mut Trouble,
     ) -> Result<(), No> {
-        let mut group = targets.group(cx);
-        let mut runs = self.read(cx, &group).await;
-        while !group.is_empty() {
+        let mut targets = Targets::new(targets, GROUP_OCTETS);
+        let mut in_hand = VecDeque::with_capacity(IN_HAND);
+        loop {
+            while in_hand.len() < IN_HAND {
+                let group = targets.group(cx);
+                if group.is_empty() {
+                    break;
+                }
+                let reading = Reading::begin(self.read(cx, &group));
+                in_hand.push_back((group, reading));
+            }
+            let Some((group, reading)) = in_hand.pop_front() else { return Ok(()) };
             cx.shared.go_on()?;
-            let next = targets.group(cx);
-            // Read while this group is on its way to the client.
-            let ahead = self.read(cx, &next);
-            let answered = self.answer(cx, plan, (&group, runs), trouble);
-            let (read, answered) = join(ahead, answered).await;
-            answered?;
-            (group, runs) = (next, read);
+            let runs = reading.end().await;
+            // The one behind it is read meanwhile.
+            self.answer(cx, plan, (&group, runs), trouble).await?;
         }
-        Ok(())
     }
 
     /// Begins to read a group.
@@ -122,6 +138,26 @@ impl<'a> WholeMessages<'a> {
         }
         // It streams.
         super::answer_apart(cx, plan, group, trouble).await
+    }
+}
+
+/// A read that goes on without being waited for.
+struct Reading<F: Future>(Pin<Box<MaybeDone<F>>>);
+
+impl<F: Future> Reading<F> {
+    fn begin(read: F) -> Self {
+        let mut read = Box::pin(maybe_done(read));
+        // Whoever waits for it asks again; until then nobody has to be woken.
+        let _ = read.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        Self(read)
+    }
+
+    async fn end(mut self) -> F::Output
+    where
+        F::Output: Default,
+    {
+        (&mut self.0).await;
+        self.0.as_mut().take_output().unwrap_or_default()
     }
 }
 
