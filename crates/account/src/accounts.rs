@@ -90,7 +90,12 @@ impl Accounts {
         let in_memory = lock(&slot.folds).upgrade().filter(|folds| folds.end().is_none());
         let folds = match in_memory {
             Some(folds) => folds,
-            None => self.load_into(id, &slot).await?,
+            None => {
+                let loaded = load(id, &self.around).await;
+                let folds = Arc::new(loaded.inspect_err(|_| self.forget(id, &slot))?);
+                *lock(&slot.folds) = Arc::downgrade(&folds);
+                folds
+            }
         };
         let live = self.use_of(folds);
         // Also heals an account whose creation was cut short.
@@ -98,18 +103,6 @@ impl Accounts {
             self.make_first_mailboxes(&live).await?;
         }
         Ok(live)
-    }
-
-    /// Loads an account into its place, which the caller holds.
-    pub(crate) async fn load_into(
-        &self,
-        id: AccountId,
-        slot: &Arc<Slot>,
-    ) -> Result<Arc<Folds>, Error> {
-        let loaded = load(id, &self.around).await;
-        let folds = Arc::new(loaded.inspect_err(|_| self.forget(id, slot))?);
-        *lock(&slot.folds) = Arc::downgrade(&folds);
-        Ok(folds)
     }
 
     /// Makes an account with its first mailboxes: INBOX, and Drafts, Sent, Junk, Trash, Archive with

@@ -2,7 +2,7 @@
 
 use base::{AccountId, ModSeq};
 use mailbox::Account;
-use storage::{Error, Storage};
+use storage::{Error, Snapshot, Storage};
 
 use crate::fold::{Folds, Surroundings};
 
@@ -14,9 +14,44 @@ const REPLAY_ENTRIES_MAX: u64 = 5000;
 
 /// Loads an account.
 pub(crate) async fn load(id: AccountId, around: &Surroundings) -> Result<Folds, Error> {
+    let head = around.storage.head(id).await?;
+    let pages = pages(id, around).await;
+    load_from(id, around, head, pages).await
+}
+
+/// Loads an account if its snapshot has at most so many bytes, or there is only a short log.
+pub(crate) async fn load_small(
+    id: AccountId,
+    around: &Surroundings,
+    bytes_max: usize,
+) -> Result<Option<Folds>, Error> {
+    let head = around.storage.head(id).await?;
+    let pages = pages(id, around).await;
+    let is_small = match &pages {
+        Some((_, pages)) => pages.iter().map(|page| page.len()).sum::<usize>() <= bytes_max,
+        None => head.get() <= REPLAY_ENTRIES_MAX,
+    };
+    match is_small {
+        true => load_from(id, around, head, pages).await.map(Some),
+        false => Ok(None),
+    }
+}
+
+async fn load_from(
+    id: AccountId,
+    around: &Surroundings,
+    head: ModSeq,
+    pages: Option<Snapshot>,
+) -> Result<Folds, Error> {
     let storage = &*around.storage;
-    let head = storage.head(id).await?;
-    let mut fold = snapshot(storage, id, head).await.unwrap_or_default();
+    let fold = pages.and_then(|(at, pages)| {
+        let fold = Account::decode_pages(pages).filter(|fold| fold.head() == at && at <= head);
+        if fold.is_none() {
+            tracing::warn!(account = %id, "snapshot not usable; reading the whole log");
+        }
+        fold
+    });
+    let mut fold = fold.unwrap_or_default();
     let saved = fold.head();
     catch_up(storage, id, &mut fold).await?;
     let replayed = fold.head().get() - saved.get();
@@ -27,16 +62,11 @@ pub(crate) async fn load(id: AccountId, around: &Surroundings) -> Result<Folds, 
     Ok(folds)
 }
 
-/// The fold of the newest snapshot. Without a usable one the log is read from its beginning.
-async fn snapshot(storage: &dyn Storage, id: AccountId, head: ModSeq) -> Option<Account> {
-    let found = storage.load_snapshot(id).await;
+/// The newest snapshot. Without a usable one the log is read from its beginning.
+async fn pages(id: AccountId, around: &Surroundings) -> Option<Snapshot> {
+    let found = around.storage.load_snapshot(id).await;
     let found = found.inspect_err(|error| tracing::warn!(account = %id, %error, "no snapshot"));
-    let (at, pages) = found.ok().flatten()?;
-    let fold = Account::decode_pages(pages).filter(|fold| fold.head() == at && at <= head);
-    if fold.is_none() {
-        tracing::warn!(account = %id, "snapshot not usable; reading the whole log");
-    }
-    fold
+    found.ok().flatten()
 }
 
 /// Folds in the log behind `fold`, page by page.

@@ -13,6 +13,7 @@ use storage::{Error, Storage};
 
 use crate::Accounts;
 use crate::accounts::lock;
+use crate::load::load_small;
 
 /// The file in the system account's cache.
 const NAME: &str = "used";
@@ -26,6 +27,12 @@ const CHECK_BYTES: usize = 8;
 /// More are not written, so a file that claims more is damaged.
 const COUNT_MAX: usize = 4096;
 
+/// Accounts that nobody uses are loaded ahead while they take so small a part of what they may: what
+/// nobody asked for yet should not be most of what a server has in memory when its clients come.
+const PREPARED_SHARE: usize = 8;
+/// How many times as large as its snapshot a fold is in memory.
+const GROWTH: usize = 2;
+
 /// What [`Accounts::prepare`] found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Prepared {
@@ -33,7 +40,9 @@ pub enum Prepared {
     Loaded,
     /// It was there.
     Present,
-    /// Accounts that nobody uses take half of the memory that they may: it was not loaded.
+    /// It is larger than what is left of the memory for such accounts.
+    TooLarge,
+    /// Nothing is left of that.
     Full,
 }
 
@@ -61,11 +70,19 @@ impl Accounts {
         if lock(&slot.folds).upgrade().is_some_and(|folds| folds.end().is_none()) {
             return Ok(Prepared::Present);
         }
-        if self.in_memory().2 > self.around.limits.idle_accounts_bytes_max / 2 {
+        let room = self.around.limits.idle_accounts_bytes_max / PREPARED_SHARE;
+        let left = room.saturating_sub(self.in_memory().2);
+        if left == 0 {
             self.forget(id, &slot);
             return Ok(Prepared::Full);
         }
-        let folds = self.load_into(id, &slot).await?;
+        let loaded = load_small(id, &self.around, left / GROWTH).await;
+        let Some(folds) = loaded.inspect_err(|_| self.forget(id, &slot))? else {
+            self.forget(id, &slot);
+            return Ok(Prepared::TooLarge);
+        };
+        let folds = Arc::new(folds);
+        *lock(&slot.folds) = Arc::downgrade(&folds);
         let bytes = folds.state().memory_bytes();
         let mut known = lock(&self.known);
         known.idle.put_first_to_go(folds, bytes);

@@ -85,30 +85,43 @@ fn a_client_waits_for_the_load_that_has_begun() {
 }
 
 #[test]
-fn what_is_only_prepared_goes_first_and_takes_half_of_the_memory() {
-    let ids: Vec<AccountId> = (1..=6).map(id).collect();
+fn what_is_only_prepared_goes_first_and_takes_little_memory() {
+    let ids: Vec<AccountId> = (1..=20).map(id).collect();
     let slow = having(&ids);
     let probe = accounts(&slow, Limits::default());
     let each = run(probe.open(id(1))).unwrap().state().memory_bytes();
-    let limits = Limits { idle_accounts_bytes_max: each * 4, ..Limits::default() };
+    let limits = Limits { idle_accounts_bytes_max: each * 16, ..Limits::default() };
     let accounts = accounts(&slow, limits);
-    for n in 1..=3 {
+    for n in 1..=2 {
         assert_eq!(run(accounts.prepare(id(n))).unwrap(), Prepared::Loaded);
     }
-    assert_eq!(run(accounts.prepare(id(4))).unwrap(), Prepared::Full);
-    assert_eq!(accounts.used(9), [id(1), id(2), id(3)], "the first one stays longest");
-    open(&accounts, id(5));
-    open(&accounts, id(6));
-    assert_eq!(accounts.used(9), [id(6), id(5), id(1), id(2)]);
+    assert_eq!(run(accounts.prepare(id(3))).unwrap(), Prepared::Full);
+    assert_eq!(accounts.used(9), [id(1), id(2)], "the first one stays longest");
+    for n in 4..=18 {
+        open(&accounts, id(n));
+    }
+    let used = accounts.used(20);
+    assert_eq!((used.len(), used.first(), used.last()), (16, Some(&id(18)), Some(&id(1))));
 }
 
 #[test]
-fn an_account_above_all_bounds_is_not_kept() {
-    let slow = having(&[id(1)]);
-    let limits = Limits { idle_accounts_bytes_max: 1, ..Limits::default() };
-    let accounts = accounts(&slow, limits);
-    assert_eq!(run(accounts.prepare(id(1))).unwrap(), Prepared::Loaded);
+fn a_large_account_waits_for_its_client() {
+    let slow = having(&[id(1), id(2)]);
+    let first = accounts(&slow, Limits::default());
+    open(&first, id(1));
+    run(first.close());
+    let snapshot = |id| run(slow.load_snapshot(id)).unwrap();
+    let bytes: usize = snapshot(id(1)).unwrap().1.iter().map(|page| page.len()).sum();
+    let with = |bytes: usize| {
+        let limits = Limits { idle_accounts_bytes_max: bytes * 16, ..Limits::default() };
+        accounts(&slow, limits)
+    };
+    let accounts = with(bytes - 1);
+    assert_eq!(run(accounts.prepare(id(1))).unwrap(), Prepared::TooLarge);
     assert_eq!(accounts.in_memory(), (0, 0, 0));
+    assert!(snapshot(id(2)).is_none());
+    assert_eq!(run(accounts.prepare(id(2))).unwrap(), Prepared::Loaded, "a short log is read");
+    assert_eq!(run(with(bytes).prepare(id(1))).unwrap(), Prepared::Loaded);
 }
 
 #[test]

@@ -141,8 +141,10 @@ impl Inner {
     ) -> Option<T> {
         // The permit goes with the work: a client that hangs up does not make room for another.
         let permit = self.checks.acquire_arc().await;
+        let settles = self.scratch.settles();
         let (sender, receiver) = oneshot::channel();
         self.runtime.blocking(Box::new(move || {
+            let _settles = settles;
             let answer = work();
             drop(permit);
             // Nobody may be waiting any more.

@@ -1,5 +1,6 @@
 //! The memory that checks of passwords work in: to get its pages from the system takes a third of a
-//! check. It is kept while other checks run, and for a moment after the start, when all clients come.
+//! check. It is kept while other checks run, and after the start, when all clients come, until the first
+//! one has; and it is given back when the client has its answer, for that takes a millisecond too.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,8 +14,9 @@ use crate::Runtime;
 /// threshold ends at 32 MiB), and a server of many threads would own a check's memory many times.
 /// Of what is allocated, only what is used takes memory.
 const OWN_MAPPING_BYTES: usize = 33 * 1024 * 1024;
-/// How long the memory of the start's own check waits for the first client's.
-const KEPT: Duration = Duration::from_secs(1);
+/// How long the memory of the start's own check waits for the first client's: those that were
+/// connected come again within seconds.
+const KEPT: Duration = Duration::from_secs(10);
 
 /// Memory between two checks.
 #[derive(Default)]
@@ -54,6 +56,28 @@ impl Scratch {
         Piece { scratch: self, blocks }
     }
 
+    /// A check's answer is told: gives back what no check and no start needs.
+    fn settle(&self) {
+        let mut state = self.lock();
+        // Only the first check has the start's.
+        state.is_start = false;
+        let unneeded = if state.checks == 0 { std::mem::take(&mut state.free) } else { Vec::new() };
+        drop(state);
+        // Not under the lock.
+        drop(unneeded);
+    }
+
+    /// [`Scratch::settle`]s when it is dropped.
+    pub(crate) fn settles(self: &Arc<Self>) -> impl Sized + use<> {
+        struct Settles(Arc<Scratch>);
+        impl Drop for Settles {
+            fn drop(&mut self) {
+                self.0.settle();
+            }
+        }
+        Settles(Arc::clone(self))
+    }
+
     /// Runs the check that a start begins with, and keeps its memory for a client that comes soon.
     pub(crate) fn start<T>(
         self: &Arc<Self>,
@@ -64,10 +88,8 @@ impl Scratch {
         let answer = check();
         let scratch = Arc::clone(self);
         let forget = move || {
-            let mut state = scratch.lock();
-            state.is_start = false;
-            if state.checks == 0 {
-                state.free.clear();
+            if scratch.lock().is_start {
+                scratch.settle();
             }
         };
         runtime.later(KEPT, Box::new(forget));
@@ -81,14 +103,9 @@ impl Drop for Piece<'_> {
         let mut state = self.scratch.lock();
         state.checks -= 1;
         // A hash from elsewhere may have wanted far more.
-        let is_ours = blocks.capacity() * Block::SIZE <= OWN_MAPPING_BYTES;
-        if is_ours && (state.checks > 0 || state.is_start) {
+        if blocks.capacity() * Block::SIZE <= OWN_MAPPING_BYTES {
             state.free.push(blocks);
-        } else if state.checks == 0 {
-            state.free.clear();
         }
-        // Only the first one is the start's.
-        state.is_start = false;
     }
 }
 
@@ -126,8 +143,11 @@ mod tests {
         let again = scratch.piece(32);
         assert_eq!((again.blocks.as_ptr(), again.blocks.len(), free()), (at, 32, 0));
         drop(two);
-        assert_eq!(free(), 1);
+        scratch.settle();
+        assert_eq!(free(), 1, "the other check may be followed by one more");
         drop(again);
+        assert_eq!(free(), 2, "its client has no answer yet");
+        scratch.settle();
         assert_eq!(free(), 0);
     }
 
@@ -135,13 +155,21 @@ mod tests {
     fn memory_of_the_start_is_for_the_first_check_that_comes_soon() {
         let (scratch, later) = (Arc::new(Scratch::default()), Later::default());
         let free = || scratch.lock().free.len();
+        let forget = || later.0.lock().unwrap().drain(..).for_each(|forget| forget());
         scratch.start(&later, || drop(scratch.piece(64)));
         assert_eq!(free(), 1);
         drop(scratch.piece(64));
+        assert_eq!(free(), 1);
+        scratch.settle();
         assert_eq!(free(), 0);
+        let running = scratch.piece(64);
+        drop(scratch.piece(64));
+        forget();
+        assert_eq!(free(), 1, "the start is over");
+        drop(running);
         scratch.start(&later, || drop(scratch.piece(64)));
-        later.0.lock().unwrap().drain(..).for_each(|forget| forget());
-        assert_eq!(free(), 0);
+        forget();
+        assert_eq!(free(), 0, "nobody came");
     }
 
     #[test]
@@ -151,6 +179,7 @@ mod tests {
         assert_eq!(scratch.piece(large).blocks.len(), large);
         assert_eq!(scratch.lock().free.len(), 0);
         drop(scratch.piece(8));
+        assert_eq!(scratch.lock().free.len(), 1);
         // What was kept is too small for it.
         assert_eq!(scratch.piece(large).blocks.len(), large);
         drop(other);

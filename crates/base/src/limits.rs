@@ -70,8 +70,8 @@ pub struct Limits {
     pub output_bytes_max: usize,
     /// Memory for accounts that no session uses.
     pub idle_accounts_bytes_max: usize,
-    /// Accounts that are opened after a start because they were used before it. They take half of that
-    /// memory at most; to open one takes a millisecond, or some milliseconds for 100,000 messages.
+    /// Accounts that are opened after a start because they were used before it. They take an eighth
+    /// of that memory at most; to open one takes a millisecond, or some milliseconds for 100,000 messages.
     pub prepared_accounts_max: usize,
     /// Memory for what searches, sorts and threads keep of whole mailboxes: half of it for header
     /// fields, of which one of a million messages fits.

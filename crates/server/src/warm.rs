@@ -81,7 +81,7 @@ async fn prepare(accounts: &Arc<Accounts>, activity: &Activity, count: &mut usiz
     for id in accounts.load_used().await.into_iter().take(most) {
         match accounts.prepare(id).await {
             Ok(Prepared::Loaded) => *count += 1,
-            Ok(Prepared::Present) => {}
+            Ok(Prepared::Present | Prepared::TooLarge) => {}
             Ok(Prepared::Full) => break,
             // Removed meanwhile, by a command while no server ran.
             Err(Error::NoAccount) => {}
