@@ -1,8 +1,11 @@
 //! What sessions share, and what a command may borrow of its session.
 
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 
 use account::{Accounts, Clock, Live};
 use auth::{Authenticator, Channel, Identity};
@@ -117,6 +120,33 @@ impl Stop {
                 listener.await;
             }
         }
+    }
+}
+
+/// Hears of a [`Stop`] again and again, registered once: a session waits after each command.
+#[derive(Debug)]
+pub(crate) struct Stopping {
+    stop: Stop,
+    listener: Option<EventListener>,
+}
+
+impl Stopping {
+    pub(crate) fn new(stop: &Stop) -> Self {
+        Self { stop: stop.clone(), listener: None }
+    }
+
+    /// Resolves when sessions are to end.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.stop.is_set() {
+            let listener = self.listener.get_or_insert_with(|| self.stop.inner.1.listen());
+            // Registered first, then looked.
+            if self.stop.is_set() {
+                break;
+            }
+            ready!(Pin::new(listener).poll(cx));
+            self.listener = None;
+        }
+        Poll::Ready(())
     }
 }
 

@@ -13,6 +13,9 @@ use crate::transport::Sink;
 /// Room behind what fills an output: most responses end in it.
 const ROOM_BYTES: usize = 4096;
 
+/// Room that answers begin with: most of them fit. A session that waits has none.
+const FIRST_BYTES: usize = 512;
+
 /// What waits to be written.
 #[derive(Debug)]
 pub struct Output {
@@ -47,16 +50,21 @@ impl Output {
 
     /// Adds an untagged response.
     pub fn untagged(&mut self, response: &Untagged) {
-        response.print(&mut self.tail, self.encoding);
+        let encoding = self.encoding;
+        response.print(self.tail(), encoding);
     }
 
     /// Adds a tagged response.
     pub fn tagged(&mut self, response: &Tagged) {
-        response.print(&mut self.tail, self.encoding);
+        let encoding = self.encoding;
+        response.print(self.tail(), encoding);
     }
 
     /// The buffer at the end, for what is written piece by piece.
     pub fn tail(&mut self) -> &mut Vec<u8> {
+        if self.tail.capacity() == 0 {
+            self.tail.reserve_exact(FIRST_BYTES);
+        }
         &mut self.tail
     }
 
@@ -159,10 +167,25 @@ impl<'a> Out<'a> {
 
     /// Writes all that waits.
     pub async fn flush(&mut self) -> io::Result<()> {
-        match self.output.is_empty() {
-            true => Ok(()),
-            false => self.sink.send(self.output.take()).await,
+        if self.output.is_empty() || self.flush_now()? {
+            return Ok(());
         }
+        self.sink.send(self.output.take()).await
+    }
+
+    /// Writes a short answer if all of it is taken at once; what is left waits for [`Out::flush`].
+    fn flush_now(&mut self) -> io::Result<bool> {
+        let Output { chain, tail, .. } = &mut *self.output;
+        if !chain.is_empty() || tail.len() > ROOM_BYTES {
+            return Ok(false);
+        }
+        let written = self.sink.send_now(tail)?;
+        let whole = written == tail.len();
+        match whole {
+            true => *tail = Vec::new(),
+            false => drop(tail.drain(..written.min(tail.len()))),
+        }
+        Ok(whole)
     }
 
     /// The same output for a shorter time.

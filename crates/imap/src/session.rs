@@ -1,5 +1,7 @@
 //! A session: reads events, dispatches commands through the table, and ends each the same way.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use account::Live;
 use auth::{Channel, Failure, Identity};
 use bytes::Bytes;
-use futures_util::future::{Either, select};
+use futures_util::future::select;
 use mailbox::Expunges;
 use wire::command::Command;
 use wire::response::{Code, Condition, Tagged, Untagged};
@@ -15,7 +17,9 @@ use wire::response::{Code, Condition, Tagged, Untagged};
 use crate::capability;
 use crate::command;
 use crate::connection::{Connection, Event, Refusal};
-use crate::context::{self, Authenticated, Client, Enabled, Selected, SelectedMailbox, Shared};
+use crate::context::{
+    self, Authenticated, Client, Enabled, Selected, SelectedMailbox, Shared, Stopping,
+};
 use crate::error::{Done, Next, No};
 use crate::output::{Out, Output};
 use crate::progress::Pace;
@@ -53,6 +57,7 @@ pub struct Driver<T> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) client: Client,
     pub(crate) session: Session,
+    stopping: Stopping,
     /// Counts this connection among its account's.
     pub(crate) guard: Option<Box<dyn Send + Sync>>,
     bad_commands: usize,
@@ -90,6 +95,7 @@ impl<T: Transport> Driver<T> {
                 enabled: Enabled::default(),
             },
             session: Session::NotAuthenticated,
+            stopping: Stopping::new(&shared.stop),
             guard: None,
             bad_commands: 0,
             in_a_row: 0,
@@ -142,14 +148,14 @@ impl<T: Transport> Driver<T> {
         self.shared.go_on()?;
         let timeout = self.patience()?;
         let before = self.connection.inbox().len();
-        let stop = self.shared.stop.clone();
         let received = {
-            let read = std::pin::pin!(self.transport.read(self.connection.inbox(), timeout));
-            let stopped = std::pin::pin!(stop.wait());
-            match select(read, stopped).await {
-                Either::Left((received, _)) => received?,
-                Either::Right(_) => return Err(No::Bye(context::STOPPING)),
-            }
+            let mut read = std::pin::pin!(self.transport.read(self.connection.inbox(), timeout));
+            let stopping = &mut self.stopping;
+            let received = poll_fn(|cx| match read.as_mut().poll(cx) {
+                Poll::Ready(received) => Poll::Ready(Some(received)),
+                Poll::Pending => stopping.poll(cx).map(|()| None),
+            });
+            received.await.ok_or(No::Bye(context::STOPPING))??
         };
         let after = self.connection.inbox().len();
         self.connection.received(after.saturating_sub(before));
@@ -196,8 +202,10 @@ impl<T: Transport> Driver<T> {
                 }
                 let result = match self.may(row) {
                     Ok(()) if parsed.command == Command::Idle => command::idle::run(self).await,
-                    // Boxed: most sessions wait most of the time, and are small while they do.
-                    Ok(()) => Box::pin(self.dispatch(&parsed.tag, parsed.command)).await,
+                    Ok(()) => match self.begin(&parsed.tag, parsed.command) {
+                        Begun::Done(result) => result,
+                        Begun::Running(command) => command.await,
+                    },
                     Err(no) => Err(no),
                 };
                 self.finish(parsed.tag, row, result).await
@@ -265,44 +273,64 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    async fn dispatch(&mut self, tag: &str, command: Command) -> Result<Done, No> {
+    /// Begins a command, or does all of it if it waits for nothing.
+    fn begin<'a>(&'a mut self, tag: &'a str, command: Command) -> Begun<'a> {
         use crate::command as verb;
+        macro_rules! driver {
+            ($verb:ident($($args:expr),*)) => {
+                running(move || verb::$verb::run(self, $($args),*))
+            };
+        }
+        macro_rules! account {
+            ($verb:ident($($args:expr),*)) => {
+                running(move || async move { verb::$verb::run(&mut self.account(tag)?, $($args),*).await })
+            };
+        }
+        macro_rules! mailbox {
+            ($verb:ident($($args:expr),*)) => {
+                running(move || async move { verb::$verb::run(&mut self.mailbox(tag)?, $($args),*).await })
+            };
+        }
         match command {
-            Command::Capability => verb::capability::run(self),
-            Command::Noop => verb::noop::run(),
-            Command::Logout => verb::logout::run(self),
-            Command::Id(args) => verb::id::run(self, args),
-            Command::StartTls => verb::starttls::run(self),
-            Command::Authenticate(args) => verb::authenticate::run(self, args).await,
-            Command::Login(args) => verb::login::run(self, args).await,
-            Command::Enable(args) => verb::enable::run(self, args),
-            Command::Select(args) => verb::select::run(self, args, false).await,
-            Command::Examine(args) => verb::examine::run(self, args).await,
-            Command::Create(args) => verb::create::run(&mut self.account(tag)?, args).await,
-            Command::Delete(name) => verb::delete::run(&mut self.account(tag)?, name).await,
-            Command::Rename(args) => verb::rename::run(&mut self.account(tag)?, args).await,
-            Command::Subscribe(name) => verb::subscribe::run(&mut self.account(tag)?, name).await,
-            Command::Unsubscribe(name) => {
-                verb::unsubscribe::run(&mut self.account(tag)?, name).await
+            Command::Capability => Begun::Done(verb::capability::run(self)),
+            Command::Noop => Begun::Done(verb::noop::run()),
+            Command::Logout => Begun::Done(verb::logout::run(self)),
+            Command::Id(args) => Begun::Done(verb::id::run(self, args)),
+            Command::StartTls => Begun::Done(verb::starttls::run(self)),
+            Command::Authenticate(args) => driver!(authenticate(args)),
+            Command::Login(args) => driver!(login(args)),
+            Command::Enable(args) => Begun::Done(verb::enable::run(self, args)),
+            Command::Select(args) => driver!(select(args, false)),
+            Command::Examine(args) => driver!(examine(args)),
+            Command::Create(args) => account!(create(args)),
+            Command::Delete(name) => account!(delete(name)),
+            Command::Rename(args) => account!(rename(args)),
+            Command::Subscribe(name) => account!(subscribe(name)),
+            Command::Unsubscribe(name) => account!(unsubscribe(name)),
+            Command::List(args) => account!(list(args)),
+            Command::Lsub(args) => account!(lsub(args)),
+            Command::Xlist(args) => account!(xlist(args)),
+            Command::Namespace => Begun::Done(
+                self.account(tag).and_then(|mut account| verb::namespace::run(&mut account)),
+            ),
+            Command::Status(args) => Begun::Done(
+                self.account(tag).and_then(|mut account| verb::status::run(&mut account, args)),
+            ),
+            Command::MultiSearch(args) => account!(esearch(args)),
+            Command::Append(_) | Command::Idle => {
+                Begun::Done(Err(No::Bug("a command in the wrong place")))
             }
-            Command::List(args) => verb::list::run(&mut self.account(tag)?, args).await,
-            Command::Lsub(args) => verb::lsub::run(&mut self.account(tag)?, args).await,
-            Command::Xlist(args) => verb::xlist::run(&mut self.account(tag)?, args).await,
-            Command::Namespace => verb::namespace::run(&mut self.account(tag)?),
-            Command::Status(args) => verb::status::run(&mut self.account(tag)?, args),
-            Command::MultiSearch(args) => verb::esearch::run(&mut self.account(tag)?, args).await,
-            Command::Append(_) | Command::Idle => Err(No::Bug("a command in the wrong place")),
-            Command::Check => verb::check::run(&mut self.mailbox(tag)?).await,
-            Command::Close => verb::close::run(&mut self.mailbox(tag)?).await,
-            Command::Unselect => verb::unselect::run(&mut self.mailbox(tag)?).await,
-            Command::Expunge(set) => verb::expunge::run(&mut self.mailbox(tag)?, set).await,
-            Command::Search(args) => verb::search::run(&mut self.mailbox(tag)?, args).await,
-            Command::Sort(args) => verb::sort::run(&mut self.mailbox(tag)?, args).await,
-            Command::Thread(args) => verb::thread::run(&mut self.mailbox(tag)?, args).await,
-            Command::Fetch(args) => verb::fetch::run(&mut self.mailbox(tag)?, args).await,
-            Command::Store(args) => verb::store::run(&mut self.mailbox(tag)?, args).await,
-            Command::Copy(args) => verb::copy::run(&mut self.mailbox(tag)?, args).await,
-            Command::Move(args) => verb::r#move::run(&mut self.mailbox(tag)?, args).await,
+            Command::Check => mailbox!(check()),
+            Command::Close => mailbox!(close()),
+            Command::Unselect => mailbox!(unselect()),
+            Command::Expunge(set) => mailbox!(expunge(set)),
+            Command::Search(args) => mailbox!(search(args)),
+            Command::Sort(args) => mailbox!(sort(args)),
+            Command::Thread(args) => mailbox!(thread(args)),
+            Command::Fetch(args) => mailbox!(fetch(args)),
+            Command::Store(args) => mailbox!(store(args)),
+            Command::Copy(args) => mailbox!(copy(args)),
+            Command::Move(args) => mailbox!(r#move(args)),
         }
     }
 
@@ -504,6 +532,23 @@ impl<T: Transport> Driver<T> {
         let chain: Vec<Bytes> = self.output.take();
         let _ = self.transport.write(chain).await;
     }
+}
+
+/// A command that has begun.
+enum Begun<'a> {
+    Done(Result<Done, No>),
+    /// Boxed: most sessions wait most of the time, and are small while they do.
+    Running(Pin<Box<dyn Future<Output = Result<Done, No>> + Send + 'a>>),
+}
+
+/// Never inlined, so that each command's future is made on a stack frame of its own size: the frame of
+/// them all together is 28 KiB, which a worker's first command would have to get from the system.
+#[inline(never)]
+fn running<'a, F>(make: impl FnOnce() -> F) -> Begun<'a>
+where
+    F: Future<Output = Result<Done, No>> + Send + 'a,
+{
+    Begun::Running(Box::pin(make()))
 }
 
 /// Lets others run.

@@ -2,7 +2,6 @@
 //!
 //! Every command ends here; IDLE comes here whenever something may have happened.
 
-use std::fmt::Write;
 use std::sync::LazyLock;
 
 use account::{Decision, Live};
@@ -119,15 +118,16 @@ pub(crate) async fn claim_recent(live: &Live, id: MailboxId, below: Uid) -> Resu
 
 /// `* FLAGS` and `* OK [PERMANENTFLAGS]` (RFC 9051 §7.3.5, §7.1).
 pub fn flags_of_mailbox(mailbox: &SelectedMailbox, out: &mut Out<'_>) {
-    let mut flags = String::new();
-    for flag in base::flag::SystemFlag::ALL {
-        let _ = write!(flags, "{} ", flag.name());
+    let keywords = mailbox.view.mailbox().keywords();
+    let system = &SYSTEM_FLAGS[usize::from(SystemFlags::ALL.bits())];
+    let bytes: usize = keywords.iter().map(|keyword| 1 + keyword.as_str().len()).sum();
+    let mut flags = String::with_capacity(system.len() + bytes);
+    flags.push_str(system);
+    for keyword in keywords {
+        flags.push(' ');
+        flags.push_str(keyword.as_str());
     }
-    for keyword in mailbox.view.mailbox().keywords() {
-        let _ = write!(flags, "{keyword} ");
-    }
-    flags.truncate(flags.trim_end().len());
-    let permanent = if mailbox.read_only { String::new() } else { format!("{flags} \\*") };
+    let permanent = if mailbox.read_only { String::new() } else { [&flags, " \\*"].concat() };
     out.untagged(&Untagged::Flags(flags));
     out.untagged(&Untagged::Status(
         Condition::Ok,

@@ -35,6 +35,11 @@ pub trait Transport: Send + Sync {
     /// the peer takes nothing for its stall time.
     fn write(&mut self, chain: Vec<Bytes>) -> impl Future<Output = io::Result<()>> + Send;
 
+    /// Writes of these bytes what is taken at once, and says how many that were: what most answers need.
+    fn write_now(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+        Ok(0)
+    }
+
     /// The server's part of a TLS handshake. Bytes that were read before must not reach it.
     fn start_tls(&mut self) -> impl Future<Output = io::Result<auth::Tls>> + Send;
 
@@ -62,6 +67,9 @@ pub trait Transport: Send + Sync {
 
 /// The writing half of a [`Transport`] as an object, so that commands need not be generic.
 pub trait Sink: Send + Sync {
+    /// See [`Transport::write_now`].
+    fn send_now(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
     /// See [`Transport::write`].
     fn send(
         &mut self,
@@ -70,6 +78,10 @@ pub trait Sink: Send + Sync {
 }
 
 impl<T: Transport> Sink for T {
+    fn send_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_now(bytes)
+    }
+
     fn send(
         &mut self,
         chain: Vec<Bytes>,

@@ -1,7 +1,7 @@
 //! One connection: a TCP or unix socket, with TLS or without, as sessions see it.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use imap::Received;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::indexer::Activity;
 use crate::tls::{Acceptor, TlsStream};
@@ -78,6 +78,8 @@ pub(crate) struct Link {
     tls: Option<auth::Tls>,
     options: LinkOptions,
     read_bytes_max: usize,
+    /// When a read has lasted too long, or earlier: set once for many commands.
+    alarm: Option<Pin<Box<Sleep>>>,
     /// Whether bytes have come since something was last said: what is said acknowledges them.
     unanswered: bool,
 }
@@ -90,7 +92,7 @@ impl Link {
         let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
         let read_bytes_max = READ_BYTES_MAX_BEFORE_LOGIN;
         let stream = Stream::Tcp(stream);
-        Self { stream, remote, tls: None, options, read_bytes_max, unanswered: false }
+        Self { stream, remote, tls: None, options, read_bytes_max, alarm: None, unanswered: false }
     }
 
     /// A connection over a unix socket.
@@ -98,7 +100,7 @@ impl Link {
         let remote = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let read_bytes_max = READ_BYTES_MAX_BEFORE_LOGIN;
         let stream = Stream::Unix(stream);
-        Self { stream, remote, tls: None, options, read_bytes_max, unanswered: false }
+        Self { stream, remote, tls: None, options, read_bytes_max, alarm: None, unanswered: false }
     }
 
     /// The server's part of a handshake.
@@ -150,14 +152,38 @@ impl Link {
         into: &mut BytesMut,
         patience: Duration,
     ) -> io::Result<Received> {
-        match timeout(patience, poll_fn(|cx| self.poll_read(cx, into))).await {
-            Err(_) => Ok(Received::TimedOut),
-            Ok(Ok(0)) => Ok(Received::Eof),
-            Ok(Ok(_)) => Ok(Received::Bytes),
+        let mut deadline = None;
+        let read = poll_fn(|cx| match self.poll_read(cx, into) {
+            Poll::Ready(read) => Poll::Ready(Some(read)),
+            Poll::Pending => {
+                let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience);
+                self.poll_alarm(cx, deadline).map(|()| None)
+            }
+        });
+        match read.await {
+            None => Ok(Received::TimedOut),
+            Some(Ok(0)) => Ok(Received::Eof),
+            Some(Ok(_)) => Ok(Received::Bytes),
             // Peers that hang up without close_notify are many; nothing is lost by it here, for
             // commands have ends of their own.
-            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Received::Eof),
-            Ok(Err(error)) => Err(error),
+            Some(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Received::Eof),
+            Some(Err(error)) => Err(error),
+        }
+    }
+
+    /// Resolves at the deadline. The alarm stays set between reads: each command would take a timer out
+    /// of the runtime's and put another in. One that rings early is set again.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if alarm.deadline() > deadline {
+            alarm.as_mut().reset(deadline);
+        }
+        loop {
+            ready!(alarm.as_mut().poll(cx));
+            if alarm.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            alarm.as_mut().reset(deadline);
         }
     }
 
@@ -250,6 +276,23 @@ impl imap::Transport for Link {
 
     async fn write(&mut self, chain: Vec<Bytes>) -> io::Result<()> {
         self.send(chain).await
+    }
+
+    fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = match &self.stream {
+            Stream::Tcp(stream) => stream.try_write(bytes),
+            Stream::Unix(stream) => stream.try_write(bytes),
+            // TLS has buffers of its own.
+            Stream::Tls(_) | Stream::Closed => return Ok(0),
+        };
+        match written {
+            Ok(written) => {
+                self.unanswered &= written == 0;
+                Ok(written)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(error),
+        }
     }
 
     async fn start_tls(&mut self) -> io::Result<auth::Tls> {

@@ -2,6 +2,7 @@
 
 use base::{MailboxId, ModSeq, SeqNum, Uid, UidSet, UidValidity};
 
+use super::search::{spaced, spaced_long};
 use crate::emit::{list, push};
 
 /// A response code (RFC 9051 §7.1, RFC 5530, and the extensions' own).
@@ -151,11 +152,14 @@ impl Code {
                 out.push(b' ');
                 list(out, charsets, |out, name| out.extend_from_slice(name.as_bytes()));
             }
-            Self::Capability(names) => names.iter().for_each(|n| push(out, format_args!(" {n}"))),
+            Self::Capability(names) => names.iter().for_each(|name| {
+                out.push(b' ');
+                out.extend_from_slice(name.as_bytes());
+            }),
             Self::CopyUid(validity, from, to) => {
                 push(out, format_args!(" {validity} {from} {to}"));
             }
-            Self::HighestModSeq(mod_seq) => push(out, format_args!(" {mod_seq}")),
+            Self::HighestModSeq(mod_seq) => spaced_long(out, mod_seq.get()),
             // A tag has no character that quotes do not hold.
             Self::InProgress(tag, Some((done, goal))) => {
                 push(out, format_args!(" (\"{tag}\" {done} {goal})"));
@@ -163,10 +167,14 @@ impl Code {
             Self::InProgress(tag, None) => push(out, format_args!(" (\"{tag}\" NIL NIL)")),
             Self::MailboxId(id) => push(out, format_args!(" ({id})")),
             Self::Modified(set) => push(out, format_args!(" {set}")),
-            Self::PermanentFlags(flags) => push(out, format_args!(" ({flags})")),
-            Self::UidNext(uid) => push(out, format_args!(" {uid}")),
-            Self::UidValidity(validity) => push(out, format_args!(" {validity}")),
-            Self::Unseen(seq) => push(out, format_args!(" {seq}")),
+            Self::PermanentFlags(flags) => {
+                out.extend_from_slice(b" (");
+                out.extend_from_slice(flags.as_bytes());
+                out.push(b')');
+            }
+            Self::UidNext(uid) => spaced(out, uid.get()),
+            Self::UidValidity(validity) => spaced(out, validity.get()),
+            Self::Unseen(seq) => spaced(out, seq.get()),
             _ => {}
         }
     }

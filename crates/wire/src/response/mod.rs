@@ -177,9 +177,19 @@ impl Untagged {
             }
             Self::Namespace(personal) => namespace::print(personal, out, style),
             Self::StatusOf(mailbox, values) => status::print(mailbox, values, out, style),
-            Self::Flags(flags) => push(out, format_args!("FLAGS ({flags})")),
-            Self::Exists(n) => push(out, format_args!("{n} EXISTS")),
-            Self::Recent(n) => push(out, format_args!("{n} RECENT")),
+            Self::Flags(flags) => {
+                out.extend_from_slice(b"FLAGS (");
+                out.extend_from_slice(flags.as_bytes());
+                out.push(b')');
+            }
+            Self::Exists(n) => {
+                search::plain(out, *n);
+                out.extend_from_slice(b" EXISTS");
+            }
+            Self::Recent(n) => {
+                search::plain(out, *n);
+                out.extend_from_slice(b" RECENT");
+            }
             Self::Expunge(seq) => push(out, format_args!("{seq} EXPUNGE")),
             Self::Vanished { earlier, uids } => {
                 let earlier = if *earlier { "(EARLIER) " } else { "" };
@@ -196,7 +206,8 @@ impl Untagged {
 impl Tagged {
     /// Appends the whole response with its line ending.
     pub fn print(&self, out: &mut Vec<u8>, encoding: Encoding) {
-        push(out, format_args!("{} ", self.tag));
+        out.extend_from_slice(self.tag.as_bytes());
+        out.push(b' ');
         print_text(self.condition.name(), self.code.as_ref(), &self.text, out, encoding);
         out.extend_from_slice(b"\r\n");
     }
@@ -220,18 +231,19 @@ fn print_text(
     out: &mut Vec<u8>,
     encoding: Encoding,
 ) {
-    push(out, format_args!("{condition} "));
+    out.extend_from_slice(condition.as_bytes());
+    out.push(b' ');
     if let Some(code) = code {
         out.push(b'[');
         code.print(out);
         out.extend_from_slice(b"] ");
     }
     let start = out.len();
-    for c in text.chars() {
-        let plain = matches!(c, ' '..='~') || (encoding.rev2 && !c.is_ascii());
-        let mut buffer = [0; 4];
-        let c = if plain { c } else { '?' };
-        out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
+    // Without an end before the last byte it is done many bytes at once.
+    if text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        print_odd_text(text, out, encoding);
     }
     match out.get(start) {
         // RFC 3501 wants text, and so do clients.
@@ -239,6 +251,15 @@ fn print_text(
         // It would read as a code.
         Some(b'[') if code.is_none() => out[start] = b'(',
         Some(_) => {}
+    }
+}
+
+fn print_odd_text(text: &str, out: &mut Vec<u8>, encoding: Encoding) {
+    for c in text.chars() {
+        let plain = matches!(c, ' '..='~') || (encoding.rev2 && !c.is_ascii());
+        let mut buffer = [0; 4];
+        let c = if plain { c } else { '?' };
+        out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
     }
 }
 

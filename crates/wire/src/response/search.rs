@@ -29,7 +29,24 @@ const PAIRS: [[u8; 2]; 100] = {
 
 /// Appends a space and a number, two digits at a time: there may be millions in one answer.
 pub fn spaced(out: &mut Vec<u8>, number: u32) {
-    let mut text = [b' '; 11];
+    out.extend_from_slice(in_digits(number, &mut [b' '; 11], true));
+}
+
+/// Appends a number.
+pub(super) fn plain(out: &mut Vec<u8>, number: u32) {
+    out.extend_from_slice(in_digits(number, &mut [b' '; 11], false));
+}
+
+/// Appends a space and a number of up to 64 bits.
+pub(super) fn spaced_long(out: &mut Vec<u8>, number: u64) {
+    match u32::try_from(number) {
+        Ok(number) => spaced(out, number),
+        Err(_) => push(out, format_args!(" {number}")),
+    }
+}
+
+/// The digits of a number at the end of `text`, which is of spaces, and one of them if wanted.
+fn in_digits(number: u32, text: &mut [u8; 11], space: bool) -> &[u8] {
     let mut at = text.len();
     let mut rest = number as usize;
     while rest >= 10 {
@@ -41,7 +58,7 @@ pub fn spaced(out: &mut Vec<u8>, number: u32) {
         at -= 1;
         text[at] = b'0' + rest as u8;
     }
-    out.extend_from_slice(&text[at - 1..]);
+    &text[at - usize::from(space)..]
 }
 
 #[cfg(test)]
@@ -55,7 +72,11 @@ mod tests {
         for number in near.chain([u32::MAX, u32::MAX - 1]) {
             let mut out = b"x".to_vec();
             spaced(&mut out, number);
-            assert_eq!(String::from_utf8(out), Ok(format!("x {number}")));
+            plain(&mut out, number);
+            spaced_long(&mut out, u64::from(number));
+            spaced_long(&mut out, u64::from(number) << 20);
+            let expected = format!("x {number}{number} {number} {}", u64::from(number) << 20);
+            assert_eq!(String::from_utf8(out), Ok(expected));
         }
     }
 }
