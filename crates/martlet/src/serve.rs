@@ -34,6 +34,7 @@ pub(crate) fn run(place: &Place, flags: &Serve) -> Outcome {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_start(process::begin_thread)
         .build()
         .map_err(Failure::failed)?;
     let outcome = runtime.block_on(serve(place, config.settings, &level));
