@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 /// Version of the format, in the header of every file that is made. Older ones are read; no frames are
 /// added to them.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 /// Where the first frame of a segment begins: behind two copies of the header, in sectors of their
 /// own.
 pub const FRAMES_AT: u64 = 1024;
@@ -182,6 +182,8 @@ pub enum Kind {
     Large,
     /// A rewritten segment's index: where frames went.
     Index,
+    /// Zeros, so that what follows begins with a page.
+    Fill,
 }
 
 impl Kind {
@@ -194,6 +196,7 @@ impl Kind {
             Self::Large => 5,
             Self::Index => 6,
             Self::Message => 7,
+            Self::Fill => 8,
         }
     }
 
@@ -206,6 +209,7 @@ impl Kind {
             Self::Lost,
             Self::Large,
             Self::Index,
+            Self::Fill,
         ];
         all.into_iter().find(|kind| kind.number() == number)
     }
@@ -255,7 +259,7 @@ pub struct Header {
     /// Everything before this offset was durable before this frame was written.
     pub durable_to: u32,
     /// Records: position of the first. Message: of its commit's first record. Checkpoint: of the last
-    /// record folded in. Lost: of the first lost.
+    /// record folded in. Lost: of the first lost. Fill: of the last record in front of it.
     pub sequence: ModSeq,
     /// CRC32C of the payload (of a large message: of its head and table).
     pub payload_crc: u32,

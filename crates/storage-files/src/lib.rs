@@ -80,6 +80,9 @@ pub struct Options {
     pub level: i32,
     /// A group with more bytes takes no more commits, so that the first ones are not held up.
     pub group_bytes_max: u64,
+    /// Bytes of the blocks that the file system writes: commits of two or more end with one where that
+    /// takes little more.
+    pub page_bytes: u64,
     /// Bytes a log is written ahead after it was opened; doubled each time it is used up.
     pub grow_bytes_min: u64,
     /// Bytes a busy log is written ahead: more does not fit the processor's caches, and costs more
@@ -115,6 +118,7 @@ impl Default for Options {
             block_bytes: 256 * KIB as u32,
             level: 1,
             group_bytes_max: 4 * MIB,
+            page_bytes: 4 * KIB,
             grow_bytes_min: 16 * KIB,
             grow_bytes_max: 512 * KIB,
             zeros_bytes_max: 8 * KIB as usize,

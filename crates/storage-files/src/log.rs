@@ -27,6 +27,9 @@ const INDEX_ENTRIES_MAX: usize = 8192;
 /// A group with more bytes is not written by the one who waits for it.
 const QUICK_BYTES_MAX: usize = 128 * 1024;
 
+/// A group gets at most this part of its bytes more for a page of its own.
+const FILL_PART: u64 = 16;
+
 /// An open log.
 pub(crate) struct Log {
     pub(crate) id: AccountId,
@@ -53,6 +56,8 @@ pub(crate) struct State {
     pub(crate) account: AccountId,
     /// A group that has more bytes takes no more commits.
     pub(crate) group_bytes_max: u64,
+    /// Bytes of the blocks that the file system writes.
+    pub(crate) page_bytes: u64,
     /// Where the log ends, counting what waits.
     pub(crate) head: ModSeq,
     /// When the last commit was decided.
@@ -291,9 +296,36 @@ impl State {
     /// The next group to write.
     pub(crate) fn take_group(&mut self) -> Option<Group> {
         if self.queue.len() == 1 {
+            if let Some(mut group) = self.queue.pop_front() {
+                self.fill_page(&mut group);
+                self.queue.push_front(group);
+            }
             self.close_group();
         }
         self.queue.pop_front()
+    }
+
+    /// Fills the last page of a group that is synced, where that takes little: what follows would write
+    /// it again.
+    fn fill_page(&mut self, group: &mut Group) {
+        let end = group.end().offset;
+        let (bytes, free) = (group.bytes.len() as u64, end.next_multiple_of(self.page_bytes) - end);
+        let worth = bytes >= 2 * self.page_bytes && free <= bytes / FILL_PART;
+        if !group.sync || !worth || free < HEADER_BYTES as u64 || end + free > u64::from(u32::MAX) {
+            return;
+        }
+        let zeros = vec![0; free as usize - HEADER_BYTES];
+        let header = Header {
+            kind: Kind::Fill,
+            encoding: Encoding::Raw,
+            payload_bytes: zeros.len() as u32,
+            offset: end as u32,
+            durable_to: self.durable_to as u32,
+            sequence: group.head,
+            payload_crc: crc32c::crc32c(&zeros),
+        };
+        group.append(&[&header.encode(self.seed), &zeros]);
+        self.end = group.end();
     }
 
     /// Whether what waits is one commit that takes one write and one sync.

@@ -15,7 +15,7 @@ use storage::Error;
 use storage::disk::{File, Open};
 
 use crate::frame::{
-    Commit, FRAMES_AT, HEADER_BYTES, Header, Kind, Lost, Segment, SegmentKind, VERSION,
+    ALIGN, Commit, FRAMES_AT, HEADER_BYTES, Header, Kind, Lost, Segment, SegmentKind, VERSION,
     parse_file_name,
 };
 use crate::log::{Log, Place, State};
@@ -122,6 +122,7 @@ impl Log {
         let state = State {
             account: id,
             group_bytes_max: shared.options.group_bytes_max,
+            page_bytes: shared.options.page_bytes.next_multiple_of(ALIGN).max(ALIGN),
             head: ModSeq::ZERO,
             time: 0,
             end: nowhere,
@@ -312,6 +313,11 @@ impl Scan {
                 self.times.push(self.times.last().copied().unwrap_or(0));
                 lost.last
             }),
+            Kind::Fill => {
+                // It belongs to the commit in front of it.
+                let before = self.commits.last_mut().filter(|before| before.3 == at);
+                return before.map_or((), |before| before.3 = end);
+            }
             _ => return,
         };
         match last {

@@ -20,6 +20,8 @@ use storage_files::frame::{self, Found, Kind, VERSION};
 use storage_files::{Files, Options, Threads, doctor};
 
 const MESSAGES: u32 = 12;
+/// The first version whose directory has extracts of this version.
+const EXTRACTS_SINCE: u16 = 3;
 
 fn golden(version: u16) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v{version}"))
@@ -38,6 +40,7 @@ fn options() -> Options {
         segment_bytes: 4_000,
         large_bytes: 3_000,
         block_bytes: 2_000,
+        page_bytes: 48,
         threads: Threads::Inline,
         compact_dead_percent: 0,
         ..Options::default()
@@ -98,7 +101,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// What was kept beside messages by an earlier version of that is made again.
-fn check(dir: &Path, with_caches: bool) {
+fn check(dir: &Path, version: u16, with_caches: bool) {
     let report = doctor::check(dir, None, &mut |_| {}).unwrap();
     assert_eq!(report.findings, []);
     let files = Files::open(dir, options()).unwrap();
@@ -117,7 +120,9 @@ fn check(dir: &Path, with_caches: bool) {
         assert_eq!(block_on(files.message(account(1), row.position)).unwrap(), expected);
         let wanted = vec![row.position];
         let found = block_on(files.extracts(account(1), Extract::Summary, wanted)).unwrap();
-        assert_eq!((found.len(), found.bytes(0)), (1, None));
+        let summary = Bytes::from(format!("uid {}", row.uid));
+        let beside = (with_caches && version >= EXTRACTS_SINCE).then_some(summary);
+        assert_eq!((found.len(), found.bytes(0)), (1, beside));
     }
     let snapshot = block_on(files.load_snapshot(account(1))).unwrap();
     assert_eq!(snapshot.unwrap().0.get(), if with_caches { 18 } else { 16 });
@@ -140,9 +145,10 @@ fn every_version_is_read() {
     }
     for version in 1..=VERSION {
         let dir = copy_of(version);
-        check(dir.path(), true);
+        assert_eq!(has_fills(dir.path()), version >= 3);
+        check(dir.path(), version, true);
         std::fs::remove_dir_all(account_dir(dir.path()).join("cache")).unwrap();
-        check(dir.path(), false);
+        check(dir.path(), version, false);
     }
 }
 
@@ -180,6 +186,15 @@ fn extracts_of_this_version_are_read() {
     }
 }
 
+/// Whether a log segment has a page that was filled.
+fn has_fills(dir: &Path) -> bool {
+    let files = std::fs::read_dir(account_dir(dir).join("log")).unwrap();
+    let bytes = files.map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    let is_fill =
+        |found: &Found| matches!(found, Found::Frame(header, _) if header.kind == Kind::Fill);
+    bytes.filter_map(|bytes| frame::parse(&bytes)).any(|(_, found)| found.iter().any(is_fill))
+}
+
 /// The version of each log segment, and the kinds of its messages' frames.
 fn segments(dir: &Path) -> Vec<(u16, Vec<Kind>)> {
     let files = std::fs::read_dir(account_dir(dir).join("log")).unwrap();
@@ -199,11 +214,16 @@ fn segments(dir: &Path) -> Vec<(u16, Vec<Kind>)> {
 }
 
 #[test]
-fn a_log_of_version_1_goes_on_in_a_segment_of_its_own() {
-    let dir = copy_of(1);
+fn a_log_of_an_older_version_goes_on_in_a_segment_of_its_own() {
+    (1..VERSION).for_each(goes_on);
+}
+
+fn goes_on(old: u16) {
+    let kind_of = |version| if version == 1 { Kind::Message1 } else { Kind::Message };
+    let dir = copy_of(old);
     let before = segments(dir.path());
     assert!(before.iter().all(|(version, kinds)| {
-        *version == 1 && kinds.iter().all(|&kind| kind == Kind::Message1)
+        *version == old && kinds.iter().all(|&kind| kind == kind_of(old))
     }));
     let body = message(50, 900);
     let at = {
@@ -232,8 +252,7 @@ fn a_log_of_version_1_goes_on_in_a_segment_of_its_own() {
     }
     drop(files);
     for (version, kinds) in segments(dir.path()) {
-        let expected = if version == 1 { Kind::Message1 } else { Kind::Message };
-        assert!(kinds.iter().all(|&kind| kind == expected));
+        assert!(kinds.iter().all(|&kind| kind == kind_of(version)));
     }
     assert_eq!(doctor::check(dir.path(), None, &mut |_| {}).unwrap().findings, []);
 }

@@ -56,6 +56,7 @@ fn open(disk: &SimDisk, threads: Threads) -> Files {
         large_bytes: 3_000,
         block_bytes: 1_700,
         group_bytes_max: 2_500,
+        page_bytes: 128,
         grow_bytes_min: 256,
         grow_bytes_max: 1024,
         zeros_bytes_max: 200,

@@ -82,6 +82,7 @@ impl Subject for OnSim {
             large_bytes: 40_000,
             block_bytes: 7_001,
             group_bytes_max: 3_000,
+            page_bytes: 256,
             grow_bytes_min: 512,
             grow_bytes_max: 4096,
             zeros_bytes_max: 300,
