@@ -101,7 +101,8 @@ impl Live {
         let (mut cached, mut from) = (Extracts::default(), 0);
         for (nth, row) in rows.iter().enumerate() {
             if nth >= from + cached.len() {
-                (cached, from) = (self.cached(&rows[nth..]).await, nth);
+                (cached, from) =
+                    (self.extracts(Extract::Summary, positions(&rows[nth..])).await, nth);
             }
             let summary = match cached.bytes(nth - from).as_ref().and_then(Summary::decode) {
                 Some(summary) => Ok(summary),
@@ -115,13 +116,22 @@ impl Live {
         summaries
     }
 
-    /// Cached summaries of the first of these messages.
-    async fn cached(&self, rows: &[Row]) -> Extracts {
-        let positions = rows.iter().map(|row| row.position).collect();
-        let found = self.storage().extracts(self.id(), Extract::Summary, positions).await;
-        // The cache is disposable: without it all are parsed.
-        let found = found.unwrap_or_default();
-        if found.is_empty() { Extracts::none(rows.len()) } else { found }
+    /// What is kept beside the first of these messages: one answer at least. Whoever asks makes the
+    /// rest from the messages, so what cannot be read is a line in the log and no error.
+    pub async fn extracts(&self, of: Extract, at: Vec<Position>) -> Extracts {
+        let (account, count) = (self.id(), at.len());
+        let found = match at.is_empty() {
+            true => return Extracts::none(0),
+            false => self.storage().extracts(account, of, at).await,
+        };
+        match found {
+            Ok(found) if !found.is_empty() => found,
+            Ok(_) => Extracts::none(count),
+            Err(error) => {
+                tracing::warn!(%account, ?of, %error, "what is kept beside messages cannot be read");
+                Extracts::none(count)
+            }
+        }
     }
 
     async fn put(&self, summaries: Vec<(Position, Bytes)>) {
@@ -143,4 +153,8 @@ impl Live {
         }
         Ok(parser.finish())
     }
+}
+
+fn positions(rows: &[Row]) -> Vec<Position> {
+    rows.iter().map(|row| row.position).collect()
 }

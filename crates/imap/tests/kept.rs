@@ -2,6 +2,7 @@
 //! when it is made, when it is there, and when it is damaged.
 
 mod common;
+mod log_lines;
 mod odd_storage;
 mod one_client;
 
@@ -9,6 +10,7 @@ use std::sync::atomic::Ordering;
 
 use base::Limits;
 use bytes::Bytes;
+use log_lines::Lines;
 use message::search::{Needle, Scan, Want};
 use one_client::Client;
 use proptest::prelude::*;
@@ -158,6 +160,31 @@ fn damaged_extracts_are_made_again() {
             assert!(!full || found == expected, "{}", String::from_utf8_lossy(found));
         }
     }
+}
+
+#[test]
+fn what_cannot_be_read_is_made_from_the_messages_and_logged() {
+    let lines = Lines::default();
+    tracing::subscriber::with_default(lines.clone(), || {
+        let mut client = selected(&(0..3).map(mail::message).collect::<Vec<_>>());
+        check(&mut client, 3);
+        let told = |lines: Vec<String>| {
+            lines.iter().filter(|line| line.contains("beside messages cannot be read")).count()
+        };
+        assert_eq!(told(lines.take()), 0);
+        client.storage.hides_extracts.store(true, Ordering::SeqCst);
+        for items in ASKED.iter().filter(|items| **items != "UID FLAGS") {
+            let expected: Vec<u8> =
+                (1..=3).flat_map(|n| from_message(&mut client, n, items)).collect();
+            lines.take();
+            let found = client.ask(&format!("x FETCH 1:* ({items})"));
+            let found = found.strip_suffix(b"x OK FETCH completed\r\n").expect("all were answered");
+            assert!(found == expected, "{items}: {}", String::from_utf8_lossy(found));
+            assert!(told(lines.take()) > 0, "{items}");
+        }
+        let answer = client.text("y SORT (SUBJECT) UTF-8 ALL");
+        assert!(answer.contains("\r\ny OK ") && told(lines.take()) > 0, "{answer}");
+    });
 }
 
 /// Pieces that headers are made of, in no order.

@@ -2,53 +2,13 @@
 //! password" to their owners whatever the reason was (stalwart#1144, mox#328).
 
 mod common;
-
-use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
+mod log_lines;
 
 use base::Limits;
 use common::Server;
 use imap::Settings;
+use log_lines::Lines;
 use testkit::{Executor, pipe::pipe};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
-
-/// Keeps every event as a line of text.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _ = write!(self.0, "{field}={value:?} ");
-    }
-}
-
-impl Subscriber for Lines {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line(String::new());
-        event.record(&mut line);
-        self.0.lock().expect("no panic holds it").push(line.0);
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
 
 fn logged(sent: &[u8]) -> Vec<String> {
     let lines = Lines::default();
@@ -60,8 +20,11 @@ fn logged(sent: &[u8]) -> Vec<String> {
         far.send(sent);
         executor.run();
     });
-    let lines = lines.0.lock().expect("no panic holds it").clone();
-    lines.into_iter().filter(|line| line.contains("login") || line.contains("refused")).collect()
+    lines
+        .take()
+        .into_iter()
+        .filter(|line| line.contains("login") || line.contains("refused"))
+        .collect()
 }
 
 #[test]

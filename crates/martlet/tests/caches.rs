@@ -48,6 +48,11 @@ fn everything(imap: &mut Imap) -> Vec<String> {
              ENVELOPE BODYSTRUCTURE BODY.PEEK[] BINARY.SIZE[2])",
             ),
         );
+        for kept in
+            ["ENVELOPE", "BODYSTRUCTURE", "BODY.PEEK[HEADER.FIELDS (TO)]", "BODY.PEEK[HEADER]"]
+        {
+            all.extend(imap.ok(&format!("UID FETCH 1:* ({kept})")));
+        }
         all.extend(imap.ok("UID SEARCH BODY \"text 1\""));
         all.extend(imap.ok("UID SORT (REVERSE SUBJECT DATE) UTF-8 ALL"));
         all.extend(imap.ok("UID THREAD REFERENCES UTF-8 ALL"));
@@ -81,7 +86,7 @@ fn without_caches_nothing_is_lost() {
     imap.ok("ENABLE QRESYNC");
     let before = everything(&mut imap);
     let fetched = before.iter().filter(|line| line.contains(" ENVELOPE ")).count();
-    assert_eq!(fetched, 37 + 20, "{before:#?}");
+    assert_eq!(fetched, 2 * (37 + 20), "{before:#?}");
     imap.ok("LOGOUT");
     assert!(server.stop().success());
 
@@ -106,4 +111,52 @@ fn without_caches_nothing_is_lost() {
     assert_eq!(imap.ok("STATUS INBOX (MESSAGES)")[0], "* STATUS INBOX (MESSAGES 31)");
     drop(server);
     cli_ok(&data, &["doctor"], "");
+}
+
+/// Writes over a part of every file below a directory of this name; how many there were.
+fn damage(directory: &Path, name: &str, inside: bool) -> usize {
+    let mut damaged = 0;
+    for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            damaged += damage(&path, name, inside || entry.file_name() == name);
+        } else if inside {
+            let mut bytes = std::fs::read(&path).unwrap();
+            for byte in bytes.iter_mut().skip(64).step_by(13) {
+                *byte ^= 0x55;
+            }
+            std::fs::write(&path, bytes).unwrap();
+            damaged += 1;
+        }
+    }
+    damaged
+}
+
+#[test]
+fn damaged_caches_change_no_answer() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    add_account(&data, "alice");
+    let server = Server::start(&data);
+    let mut imap = server.session("alice");
+    imap.ok("CREATE Projects/Alpha");
+    for n in 0..100 {
+        imap.append("INBOX", &message(n)).unwrap();
+    }
+    imap.ok("SELECT INBOX");
+    imap.ok("COPY 1:20 Archive");
+    imap.ok("COPY 3:9 Projects/Alpha");
+    imap.ok("UNSELECT");
+    imap.ok("ENABLE QRESYNC");
+    let before = everything(&mut imap);
+    assert!(server.stop().success());
+
+    assert!(damage(&data, "cache", false) >= 4, "there were caches");
+    let server = Server::start(&data);
+    let mut imap = server.session("alice");
+    imap.ok("ENABLE QRESYNC");
+    for (before, after) in before.iter().zip(&everything(&mut imap)) {
+        assert_eq!(before, after);
+    }
+    assert!(server.stop().success());
 }

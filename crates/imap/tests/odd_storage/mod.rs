@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::future::poll_fn;
 use std::ops::Range;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 
 use base::{AccountId, ModSeq};
@@ -30,6 +30,8 @@ pub(crate) struct Odd {
     pub(crate) summaries_read: AtomicU64,
     /// Messages that cannot be read.
     pub(crate) damaged: Mutex<HashSet<Position>>,
+    /// Whether nothing that is kept beside messages can be read.
+    pub(crate) hides_extracts: AtomicBool,
     /// Whether there is no room for records.
     pub(crate) is_full: Mutex<bool>,
 }
@@ -137,6 +139,9 @@ impl Storage for Odd {
         at: Vec<Position>,
     ) -> Task<'_, Result<Extracts, Error>> {
         Box::pin(async move {
+            if self.hides_extracts.load(Ordering::SeqCst) {
+                return Err(Error::Failed("hidden on purpose".into()));
+            }
             let found = self.memory.extracts(account, what, at).await?;
             if what == Extract::Summary {
                 self.summaries_read.fetch_add(found.len() as u64, Ordering::SeqCst);

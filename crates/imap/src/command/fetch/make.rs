@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::join;
 use mailbox::{Position, Row};
 use message::printed;
-use storage::{Extract, Extracts};
+use storage::Extract;
 
 use super::fields::lines;
 use super::{GROUP_OCTETS, is_held, kept};
@@ -23,9 +23,7 @@ pub(super) async fn summaries(live: &Live, what: Extract, rows: &[Row]) -> Vec<O
     }
     let mut made = Vec::with_capacity(rows.len());
     while let Some(rest) = rows.get(made.len()..).filter(|rest| !rest.is_empty()) {
-        let found = live.storage().extracts(live.id(), Extract::Summary, positions(rest)).await;
-        let found = found.unwrap_or_default();
-        let found = if found.is_empty() { Extracts::none(rest.len()) } else { found };
+        let found = live.extracts(Extract::Summary, positions(rest)).await;
         for (nth, row) in rest.iter().enumerate().take(found.len()) {
             let structures = match found.get(nth).and_then(printed::structures) {
                 Some(structures) => Some(structures),

@@ -125,14 +125,8 @@ impl<'a> Quick<'a> {
             _ => group.iter().map(|&(_, row)| row).collect(),
         };
         let kept = |what: Option<Extract>| async move {
-            let Some(what) = what.filter(|_| !group.is_empty()) else {
-                return Extracts::default();
-            };
-            let positions = group.iter().map(|(_, row)| row.position).collect();
-            // Caches are disposable: without them all is made from the messages.
-            let found = live.storage().extracts(live.id(), what, positions).await;
-            let found = found.unwrap_or_default();
-            if found.is_empty() { Extracts::none(group.len()) } else { found }
+            let Some(what) = what else { return Extracts::default() };
+            live.extracts(what, group.iter().map(|(_, row)| row.position).collect()).await
         };
         let (summaries, headers) = join(kept(self.summary), kept(self.header)).await;
         let mut found = Found {

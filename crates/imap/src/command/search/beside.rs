@@ -41,19 +41,8 @@ impl<'a, 'r> Beside<'a, 'r> {
     }
 }
 
-/// What is kept of the first messages of `rows`; none of what cannot be read.
+/// What is kept of the first messages of `rows`.
 fn look_up<'a>(cx: &Reading<'a>, of: Extract, rows: &[Row]) -> Task<'a, Extracts> {
-    let at: Vec<_> = rows.iter().take(AT_ONCE).map(|row| row.position).collect();
-    let (storage, account) = (cx.shared.accounts.storage(), cx.live.id());
-    Box::pin(async move {
-        let count = at.len();
-        let found = match at.is_empty() {
-            true => return Extracts::none(0),
-            false => storage.extracts(account, of, at).await,
-        };
-        found.unwrap_or_else(|error| {
-            tracing::debug!(%account, ?of, %error, "no extracts");
-            Extracts::none(count)
-        })
-    })
+    let at = rows.iter().take(AT_ONCE).map(|row| row.position).collect();
+    Box::pin(cx.live.extracts(of, at))
 }
