@@ -2,8 +2,9 @@
 
 use base::{DateTime, EmailId, Flags, MailboxId, ThreadId, Uid, UidValidity};
 use mailbox::{Account, Content, NewMessage, Record};
+use message::kept::Taker;
 use message::{Parser, Summary};
-use storage::{Durability, Error, Incoming, Staged};
+use storage::{Durability, Error, Extract, Incoming, Staged};
 
 use crate::{Decision, Failure, Live};
 
@@ -12,6 +13,7 @@ use crate::{Decision, Failure, Live};
 pub struct Receiving {
     incoming: Box<dyn Incoming>,
     parser: Parser,
+    fields: Taker,
     size: u64,
 }
 
@@ -56,6 +58,7 @@ impl Receiving {
     /// The next bytes. Resolves when more can be taken.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.parser.feed(bytes);
+        self.fields.feed(bytes);
         self.size += bytes.len() as u64;
         self.incoming.write(bytes).await
     }
@@ -71,7 +74,8 @@ impl Receiving {
         let size = u32::try_from(self.size).map_err(|_| Error::NoSpace)?;
         let mut staged = self.incoming.finish().await?;
         let (summary, email_id) = (self.parser.finish(), staged.email_id());
-        staged.summary = summary.encode();
+        staged.extracts.push((Extract::Summary, summary.encode()));
+        staged.extracts.extend(self.fields.finish().map(|fields| (Extract::Fields, fields)));
         let thread_id = summary.thread_id(email_id);
         Ok(Received { staged, summary, thread_id, email_id, size })
     }
@@ -107,11 +111,16 @@ impl Live {
             return Err(end);
         }
         let incoming = self.storage().incoming(self.id(), size_hint).await?;
-        Ok(Receiving { incoming, parser: Parser::new(self.limits()), size: 0 })
+        Ok(Receiving {
+            incoming,
+            parser: Parser::new(self.limits()),
+            fields: Taker::default(),
+            size: 0,
+        })
     }
 
     /// Appends messages to the mailbox that `choose` names, all or none. The engine caches their
-    /// summaries when it has them on the disk; the answer does not wait for that.
+    /// summaries and header fields when it has them on the disk; the answer does not wait for that.
     /// SAVEDATE is the time of the commit.
     pub async fn append<E: Send>(
         &self,

@@ -16,6 +16,7 @@ pub mod encoded_word;
 mod envelope;
 pub mod fold;
 pub mod header;
+pub mod kept;
 mod keys;
 mod keys_view;
 pub mod message_id;

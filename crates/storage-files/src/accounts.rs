@@ -319,7 +319,7 @@ impl Log {
     /// Accepts nothing more; writes what was accepted; gives back what was written ahead. Tells where
     /// the log ends if all of it is durable.
     fn close(self: &Arc<Self>) -> Option<Place> {
-        self.write_summaries();
+        self.write_kept_extracts();
         let mut state = self.lock();
         let well = state.failed.is_none();
         state.failed.get_or_insert_with(gone);

@@ -36,10 +36,10 @@ const FEW: usize = 64;
 const FEW_GROUPS: usize = 4;
 /// Extracts that wait for their messages to be durable.
 const WAITING_MAX: usize = 4096;
-/// Summaries of new messages that are kept in memory until a write is worth while: so many, or so
-/// many bytes.
-const KEPT_MAX: usize = 64;
-const KEPT_BYTES_MAX: usize = 64 * 1024;
+/// Extracts of new messages that are kept in memory until a write is worth while: so many, summaries
+/// and fields, or so many bytes.
+const KEPT_MAX: usize = 128;
+const KEPT_BYTES_MAX: usize = 128 * 1024;
 /// Files kept open, with what is known of them: 12 bytes an entry.
 const OPEN_MAX: usize = 8;
 
@@ -60,8 +60,8 @@ fn kind(what: Extract) -> ([u8; 8], &'static str, &'static str) {
 pub(crate) struct OpenExtracts {
     open: BTreeMap<(Extract, u32), Cache>,
     waiting: Vec<(Extract, Position, Bytes)>,
-    /// Summaries of new messages, on their way to the file.
-    kept: Vec<(Position, Bytes)>,
+    /// Extracts of new messages, on their way to their files.
+    kept: Vec<(Extract, Position, Bytes)>,
     /// Counts uses, to find the file that was not used longest.
     clock: u64,
 }
@@ -74,11 +74,11 @@ impl OpenExtracts {
         Some(cache)
     }
 
-    /// Summaries that are kept in memory, with their places among the wanted.
-    fn find_kept(&self, wanted: &[Position]) -> Vec<(usize, Bytes)> {
+    /// Extracts that are kept in memory, with their places among the wanted.
+    fn find_kept(&self, what: Extract, wanted: &[Position]) -> Vec<(usize, Bytes)> {
         let find = |(nth, at): (usize, &Position)| {
-            let found = self.kept.iter().rev().find(|(kept, _)| kept == at);
-            found.map(|(_, bytes)| (nth, bytes.clone()))
+            let found = self.kept.iter().rev().find(|(of, kept, _)| *of == what && kept == at);
+            found.map(|(.., bytes)| (nth, bytes.clone()))
         };
         match self.kept.is_empty() {
             true => Vec::new(),
@@ -100,8 +100,8 @@ impl Log {
     /// Cached extracts, one answer for each position, or for the first ones if all would be large. A
     /// cache that cannot be read is empty.
     pub(crate) fn read_extracts(&self, what: Extract, wanted: &[Position]) -> Extracts {
-        if what == Extract::Summary {
-            self.write_summaries();
+        if matches!(what, Extract::Summary | Extract::Fields) {
+            self.write_kept_extracts();
         }
         let mut files = Vec::new();
         for group in by_segment(wanted).chunk_by(|&(a, _), &(b, _)| a.segment == b.segment) {
@@ -131,8 +131,8 @@ impl Log {
         if wanted.len() > FEW {
             return None;
         }
-        let (mut files, mut kept) = (Vec::new(), Vec::new());
-        {
+        let mut files = Vec::new();
+        let kept = {
             // Whoever opens a file holds the lock meanwhile.
             let mut open = match self.extracts.try_lock() {
                 Ok(open) => open,
@@ -144,10 +144,8 @@ impl Log {
                 let offsets = group.iter().map(|&(at, nth)| (nth, at.offset));
                 files.push((cache.file.clone(), cache.find(offsets)));
             }
-            if what == Extract::Summary {
-                kept = open.find_kept(wanted);
-            }
-        }
+            open.find_kept(what, wanted)
+        };
         if files.iter().map(|(_, wanted)| groups(wanted)).sum::<usize>() > FEW_GROUPS {
             return None;
         }
@@ -164,28 +162,35 @@ impl Log {
         Some(extracts)
     }
 
-    /// Takes summaries of messages that are written. Nobody waits for them, so they go to their file
+    /// Takes extracts of messages that are written. Nobody waits for them, so they go to their files
     /// when there are some.
-    pub(crate) fn keep_summaries(&self, new: &mut Vec<(Position, Bytes)>) {
+    pub(crate) fn keep_extracts(&self, new: &mut Vec<(Extract, Position, Bytes)>) {
         if new.is_empty() {
             return;
         }
         let due = {
             let kept = &mut self.lock_extracts().kept;
             kept.append(new);
-            let bytes: usize = kept.iter().map(|(_, summary)| summary.len()).sum();
+            let bytes: usize = kept.iter().map(|(.., extract)| extract.len()).sum();
             kept.len() >= KEPT_MAX || bytes >= KEPT_BYTES_MAX
         };
         if due {
-            self.write_summaries();
+            self.write_kept_extracts();
         }
     }
 
-    /// Writes the summaries that are kept in memory.
-    pub(crate) fn write_summaries(&self) {
+    /// Writes the extracts that are kept in memory.
+    pub(crate) fn write_kept_extracts(&self) {
         let kept = std::mem::take(&mut self.lock_extracts().kept);
-        if !kept.is_empty() {
-            self.write_extracts(Extract::Summary, kept);
+        if kept.is_empty() {
+            return;
+        }
+        for what in Extract::ALL {
+            let these = kept.iter().filter(|(of, ..)| *of == what);
+            let these: Vec<_> = these.map(|(_, at, bytes)| (*at, bytes.clone())).collect();
+            if !these.is_empty() {
+                self.write_extracts(what, these);
+            }
         }
     }
 
@@ -228,13 +233,13 @@ impl Log {
 
     /// Closes the files.
     pub(crate) fn close_extracts(&self) {
-        self.write_summaries();
+        self.write_kept_extracts();
         self.lock_extracts().open.clear();
     }
 
     /// Removes the extracts of a segment that is gone.
     pub(crate) fn drop_extracts(&self, segment: u32) {
-        self.lock_extracts().kept.retain(|(at, _)| at.segment != segment);
+        self.lock_extracts().kept.retain(|(_, at, _)| at.segment != segment);
         for what in Extract::ALL {
             self.lock_extracts().open.remove(&(what, segment));
             let path = self.extracts_path(what, segment);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base::ModSeq;
-use bytes::Bytes;
 use storage::disk::{File, Open};
 use storage::{Error, Incoming, Staged, Task};
 
@@ -222,7 +221,7 @@ fn stage(message: Vec<u8>, shared: &Shared) -> Staged {
     let payload_crc = crc32c::crc32c(&frame[HEADER_BYTES..]);
     let _held = Held::new(&shared.staged, frame.len());
     let body = Box::new(Body::Small { frame, encoding, payload_crc, _held });
-    Staged { size, hash, body, summary: Bytes::new() }
+    Staged { size, hash, body, extracts: Vec::new() }
 }
 
 /// A large message being written.
@@ -292,6 +291,6 @@ impl Large {
         let synced = self.target.file.sync_data();
         synced.map_err(|error| failed(&self.target.path, &error))?;
         let (size, hash) = (self.blocks.size, self.blocks.hash);
-        Ok(Staged { size, hash, body: Box::new(Body::Large(self.target)), summary: Bytes::new() })
+        Ok(Staged { size, hash, body: Box::new(Body::Large(self.target)), extracts: Vec::new() })
     }
 }

@@ -8,7 +8,7 @@ use base::{AccountId, ModSeq};
 use bytes::Bytes;
 use futures_channel::oneshot;
 use mailbox::{Position, Record};
-use storage::{Batch, CommitError, Durability, Entry, Error, Pending, Task};
+use storage::{Batch, CommitError, Durability, Entry, Error, Extract, Pending, Task};
 
 use crate::Shared;
 use crate::buffers::Buffers;
@@ -100,7 +100,7 @@ pub(crate) struct Group {
     pub(crate) head: ModSeq,
     pub(crate) large: Vec<(u32, ModSeq, LargeFile)>,
     /// For the cache, when the messages are durable.
-    pub(crate) summaries: Vec<(Position, Bytes)>,
+    pub(crate) extracts: Vec<(Extract, Position, Bytes)>,
     pub(crate) waiters: Vec<oneshot::Sender<Result<(), Error>>>,
 }
 
@@ -146,9 +146,9 @@ impl Log {
         batch: Batch,
     ) -> Result<Pending, CommitError> {
         let mut bodies = Vec::with_capacity(batch.staged.len());
-        let mut summaries = Vec::with_capacity(batch.staged.len());
+        let mut extracts = Vec::with_capacity(batch.staged.len());
         for staged in batch.staged {
-            summaries.push(staged.summary);
+            extracts.push(staged.extracts);
             let body = staged.body.downcast::<Body>();
             bodies.push(*body.map_err(|_| misuse("a message staged by another engine"))?);
         }
@@ -169,10 +169,12 @@ impl Log {
         let plan = self.plan(&state, &bodies)?;
         let payload = encode_records(&batch.records, &plan.positions, batch.time)?;
         let entries = resolve(batch.records, &plan.positions, expected, batch.time)?;
-        let summaries = plan.positions.iter().copied().zip(summaries);
-        let summaries: Vec<_> = summaries.filter(|(_, summary)| !summary.is_empty()).collect();
+        let extracts = plan.positions.iter().zip(extracts).flat_map(|(&at, extracts)| {
+            extracts.into_iter().map(move |(what, bytes)| (what, at, bytes))
+        });
+        let extracts: Vec<_> = extracts.collect();
         let mut group = state.place(plan, bodies, &payload, &self.shared.buffers)?;
-        group.summaries.extend(summaries);
+        group.extracts.extend(extracts);
         state.head = expected.plus(entries.len() as u64);
         state.time = batch.time;
         let durable = state.join(group, batch.durability);
@@ -281,7 +283,7 @@ impl State {
             sync: false,
             head: self.head,
             large: Vec::new(),
-            summaries: Vec::new(),
+            extracts: Vec::new(),
             waiters: Vec::new(),
         }
     }

@@ -46,7 +46,7 @@ impl Log {
     /// the pool.
     pub(crate) fn write_groups(self: Arc<Self>, guest: Option<Guest>) {
         let _closes = ClosesOnPanic(&self);
-        let mut summaries = Vec::new();
+        let mut extracts = Vec::new();
         while let Some(mut group) = self.next_group() {
             let outcome = {
                 let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,7 +56,7 @@ impl Log {
             match outcome {
                 Ok(unsynced) => {
                     let rolled = group.begins.is_some();
-                    summaries.append(&mut group.summaries);
+                    extracts.append(&mut group.extracts);
                     self.wrote(group, unsynced);
                     if rolled {
                         self.compact_by_itself();
@@ -64,7 +64,7 @@ impl Log {
                 }
                 Err(error) => return self.fail(&error, Some(group)),
             }
-            self.keep_summaries(&mut summaries);
+            self.keep_extracts(&mut extracts);
             if self.is_done() {
                 break;
             }

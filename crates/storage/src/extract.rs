@@ -9,7 +9,7 @@ pub enum Extract {
     Summary,
     /// BODY and BODYSTRUCTURE alone, without the rest of the summary; made when first asked for.
     Structure,
-    /// The header fields that clients list mailboxes by; made when first asked for.
+    /// The header fields that clients list mailboxes by; made when it comes in.
     Fields,
     /// The whole header; made when first asked for.
     Header,

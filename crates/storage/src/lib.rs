@@ -107,9 +107,9 @@ pub struct Staged {
     pub hash: [u8; 32],
     /// The engine's own part, which it knows again by downcast.
     pub body: Box<dyn std::any::Any + Send>,
-    /// What [`Storage::extracts`] is to answer once the message is durable; empty: nothing. As with
+    /// What [`Storage::extracts`] is to answer once the message is durable. As with
     /// [`Storage::put_extracts`] it may be dropped, and nobody waits for it.
-    pub summary: Bytes,
+    pub extracts: Vec<(Extract, Bytes)>,
 }
 
 impl Staged {

@@ -87,7 +87,7 @@ impl Memory {
         }
         let mut bodies = Vec::with_capacity(batch.staged.len());
         let mut positions = Vec::with_capacity(batch.staged.len());
-        let mut summaries = Vec::new();
+        let mut extracts = Vec::new();
         for staged in batch.staged {
             let body = staged.body.downcast::<Bytes>();
             let body = *body.map_err(|_| refused("staged by another engine"))?;
@@ -97,8 +97,9 @@ impl Memory {
                 offset: u32::try_from(offset).map_err(|_| CommitError::Storage(Error::NoSpace))?,
                 stored_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX),
             });
-            if !staged.summary.is_empty() {
-                summaries.extend(positions.last().map(|&at| (at, staged.summary)));
+            if let Some(&at) = positions.last() {
+                let new = staged.extracts.into_iter();
+                extracts.extend(new.map(|(what, bytes)| ((what, at), bytes)));
             }
             bodies.push(body);
         }
@@ -109,8 +110,7 @@ impl Memory {
             entries.push(Entry { at, time: batch.time, record: Arc::new(record) });
         }
         log.messages.append(&mut bodies);
-        let summaries = summaries.into_iter();
-        log.extracts.extend(summaries.map(|(at, bytes)| ((Extract::Summary, at), bytes)));
+        log.extracts.extend(extracts);
         log.entries.extend(entries.iter().cloned());
         Ok(Pending { entries, durable: ready(Ok(())) })
     }
@@ -322,7 +322,7 @@ impl Incoming for Buffer {
             size: bytes.len() as u64,
             hash,
             body: Box::new(bytes),
-            summary: Bytes::new(),
+            extracts: Vec::new(),
         }))
     }
 }

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use base::Limits;
+use bytes::Bytes;
+use storage::{Extract, Storage};
 use testkit::{Executor, Peer, block_on};
 
 use crate::common::Server;
@@ -39,6 +41,18 @@ impl Client {
     pub(crate) fn deliver(&mut self, message: &[u8]) {
         let shared = self.server.shared.clone();
         block_on(Server::deliver(shared, "alice".into(), "INBOX".into(), message.to_vec()));
+    }
+
+    /// As if an older server had taken the messages in, which kept other header fields of them, or if
+    /// what was kept had been lost.
+    pub(crate) fn forget_fields(&self) {
+        let account = block_on(self.storage.accounts()).expect("accounts")[0];
+        let live = block_on(self.server.shared.accounts.open(account)).expect("the account");
+        let state = live.state();
+        let rows = state.mailboxes().flat_map(|info| info.mailbox.rows());
+        let noise = |row: mailbox::Row| (row.position, Bytes::from_static(b"\0noise"));
+        let new = rows.map(noise).collect();
+        block_on(self.storage.put_extracts(account, Extract::Fields, new)).expect("put");
     }
 
     /// Sends a line and takes all that comes.

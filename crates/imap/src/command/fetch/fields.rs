@@ -3,49 +3,8 @@
 //! RFC 9051 §6.4.5.1: field names are compared without case; the empty line is always kept.
 
 use bytes::Bytes;
-
-/// The longest beginning of a line that is looked at for a field's name. No name that a client can
-/// ask for is longer.
-const NAME_MAX: usize = 1024;
-
-/// A line of a header, with its ending if it has one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Line<'a> {
-    /// Begins a field, or is none: then there is no name.
-    Field(Option<&'a [u8]>, &'a [u8]),
-    /// Belongs to the line before.
-    More(&'a [u8]),
-    /// The empty line at the end.
-    End(&'a [u8]),
-}
-
-impl<'a> Line<'a> {
-    /// The line as it is.
-    pub(super) fn raw(self) -> &'a [u8] {
-        match self {
-            Self::Field(_, line) | Self::More(line) | Self::End(line) => line,
-        }
-    }
-}
-
-/// The lines of a header, up to its empty line.
-pub(super) fn lines(mut header: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    std::iter::from_fn(move || {
-        let &first = header.first()?;
-        let end = memchr::memchr(b'\n', header).map_or(header.len(), |at| at + 1);
-        let (line, rest) = header.split_at(end);
-        header = rest;
-        if matches!(line, b"\n" | b"\r\n") {
-            header = &[];
-            return Some(Line::End(line));
-        }
-        if matches!(first, b' ' | b'\t') {
-            return Some(Line::More(line));
-        }
-        let colon = memchr::memchr(b':', &line[..line.len().min(NAME_MAX)]);
-        Some(Line::Field(colon.map(|at| line[..at].trim_ascii_end()), line))
-    })
-}
+use message::kept::NAME_MAX;
+pub(super) use message::kept::{Line, lines};
 
 /// Adds to `out` what is wanted of a whole header.
 pub(super) fn select(header: &[u8], names: &[Bytes], not: bool, out: &mut Vec<u8>) {

@@ -6,14 +6,12 @@ use account::Live;
 use bytes::Bytes;
 use futures_util::future::join;
 use mailbox::{Position, Row};
+use message::kept::HEADER_BYTES_MAX;
 use message::printed;
 use storage::Extract;
 
 use super::fields::lines;
 use super::{GROUP_OCTETS, is_held, kept};
-
-/// A header that ends behind this is not looked for in a message that is not held in memory.
-const HEADER_BYTES_MAX: usize = 64 * 1024;
 
 /// Makes BODYSTRUCTUREs or summaries; `None` where a message cannot be read.
 pub(super) async fn summaries(live: &Live, what: Extract, rows: &[Row]) -> Vec<Option<Bytes>> {
