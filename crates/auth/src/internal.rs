@@ -86,7 +86,7 @@ impl Internal {
         secret.copy_from_slice(&secrets[32..]);
         let scratch = Arc::new(Scratch::default());
         let derive = || Credential::impossible(options.cost, &seed, &scratch);
-        let impossible = Arc::new(scratch.start(&*runtime, derive)?);
+        let impossible = Arc::new(scratch.start(&runtime, derive)?);
         Ok(Self(Arc::new(Inner {
             source,
             runtime,
@@ -141,7 +141,7 @@ impl Inner {
     ) -> Option<T> {
         // The permit goes with the work: a client that hangs up does not make room for another.
         let permit = self.checks.acquire_arc().await;
-        let settles = self.scratch.settles();
+        let settles = self.scratch.settles(&self.runtime);
         let (sender, receiver) = oneshot::channel();
         self.runtime.blocking(Box::new(move || {
             let _settles = settles;

@@ -18,6 +18,15 @@ const OWN_MAPPING_BYTES: usize = 33 * 1024 * 1024;
 /// connected come again within seconds.
 const KEPT: Duration = Duration::from_secs(10);
 
+/// Until [`purge`].
+const PURGED: Duration = Duration::from_millis(50);
+
+/// mimalloc gives memory back to the system some milliseconds after it was freed, but only when something
+/// large is freed or made at that time: in a quiet server a check's would stay for ever.
+fn purge() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(1024 * 1024)));
+}
+
 /// Memory between two checks.
 #[derive(Default)]
 pub(crate) struct Scratch(Mutex<State>);
@@ -67,29 +76,30 @@ impl Scratch {
         drop(unneeded);
     }
 
-    /// [`Scratch::settle`]s when it is dropped.
-    pub(crate) fn settles(self: &Arc<Self>) -> impl Sized + use<> {
-        struct Settles(Arc<Scratch>);
+    /// What becomes of the memory after a check is done when this is dropped.
+    pub(crate) fn settles(self: &Arc<Self>, runtime: &Arc<dyn Runtime>) -> impl Sized + use<> {
+        struct Settles(Arc<Scratch>, Arc<dyn Runtime>);
         impl Drop for Settles {
             fn drop(&mut self) {
                 self.0.settle();
+                self.1.later(PURGED, Box::new(purge));
             }
         }
-        Settles(Arc::clone(self))
+        Settles(Arc::clone(self), Arc::clone(runtime))
     }
 
     /// Runs the check that a start begins with, and keeps its memory for a client that comes soon.
     pub(crate) fn start<T>(
         self: &Arc<Self>,
-        runtime: &dyn Runtime,
+        runtime: &Arc<dyn Runtime>,
         check: impl FnOnce() -> T,
     ) -> T {
         self.lock().is_start = true;
         let answer = check();
-        let scratch = Arc::clone(self);
+        let (scratch, own) = (Arc::clone(self), Arc::clone(runtime));
         let forget = move || {
             if scratch.lock().is_start {
-                scratch.settle();
+                drop(scratch.settles(&own));
             }
         };
         runtime.later(KEPT, Box::new(forget));
@@ -153,10 +163,14 @@ mod tests {
 
     #[test]
     fn memory_of_the_start_is_for_the_first_check_that_comes_soon() {
-        let (scratch, later) = (Arc::new(Scratch::default()), Later::default());
+        let (scratch, later) = (Arc::new(Scratch::default()), Arc::new(Later::default()));
         let free = || scratch.lock().free.len();
-        let forget = || later.0.lock().unwrap().drain(..).for_each(|forget| forget());
-        scratch.start(&later, || drop(scratch.piece(64)));
+        let forget = || {
+            let waiting = std::mem::take(&mut *later.0.lock().unwrap());
+            waiting.into_iter().for_each(|forget| forget());
+        };
+        let runtime: Arc<dyn Runtime> = later.clone();
+        scratch.start(&runtime, || drop(scratch.piece(64)));
         assert_eq!(free(), 1);
         drop(scratch.piece(64));
         assert_eq!(free(), 1);
@@ -167,7 +181,7 @@ mod tests {
         forget();
         assert_eq!(free(), 1, "the start is over");
         drop(running);
-        scratch.start(&later, || drop(scratch.piece(64)));
+        scratch.start(&runtime, || drop(scratch.piece(64)));
         forget();
         assert_eq!(free(), 0, "nobody came");
     }
