@@ -19,7 +19,7 @@ use crate::{Shared, failed};
 /// Up to this many bytes hashing and compressing are done at once; above, on the pool.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// No size hint makes more than this be reserved: it is the client's word.
-const RESERVE_BYTES_MAX: u64 = 64 * 1024;
+const RESERVE_BYTES_MAX: usize = 64 * 1024;
 /// When too much waits in memory, messages with more octets are large ones.
 const CROWDED_BYTES: usize = 16 * 1024;
 /// Octets of a large message: what a position can tell.
@@ -136,12 +136,15 @@ pub(crate) struct Receiver {
     large: Option<Large>,
     /// Above it the message becomes a large one.
     small_max: usize,
+    /// Octets that the message will have, as the client says; 0 if it does not.
+    announced: usize,
     broken: bool,
 }
 
 impl Receiver {
     pub(crate) fn new(log: Arc<Log>, size_hint: Option<u64>) -> Self {
-        let reserve = size_hint.unwrap_or(0).min(RESERVE_BYTES_MAX) as usize;
+        let announced = usize::try_from(size_hint.unwrap_or(0)).unwrap_or(usize::MAX);
+        let reserve = announced.min(RESERVE_BYTES_MAX);
         let options = &log.shared.options;
         let crowded = log.shared.staged.load(Ordering::Relaxed) > options.staged_bytes_max;
         let small_max = match crowded {
@@ -149,7 +152,7 @@ impl Receiver {
             false => options.large_bytes,
         };
         let buffer = log.shared.buffers.take(reserve);
-        Self { log, buffer, large: None, small_max, broken: false }
+        Self { log, buffer, large: None, small_max, announced, broken: false }
     }
 
     /// Writes the buffer's whole blocks to the large file.
@@ -185,6 +188,14 @@ impl Incoming for Receiver {
             while !bytes.is_empty() {
                 let most = if self.large.is_some() { block_bytes } else { self.small_max };
                 let count = bytes.len().min((most + 1).saturating_sub(self.buffer.len()));
+                // Who has sent all that was reserved is believed the rest: to grow step by step would
+                // copy it several times.
+                let all = self.announced.min(most + 1);
+                if all > self.buffer.capacity()
+                    && self.buffer.len() + count > self.buffer.capacity()
+                {
+                    self.buffer.reserve_exact(all - self.buffer.len());
+                }
                 self.buffer.extend_from_slice(&bytes[..count]);
                 bytes = &bytes[count..];
                 if self.buffer.len() > most {

@@ -360,7 +360,9 @@ impl State {
             self.seed = seed_of(self.account, number, salt);
             self.roll = false;
         }
-        let buffer = || buffers.take(bytes as usize);
+        // With room for a fill.
+        let room = (bytes + self.page_bytes) as usize;
+        let buffer = || buffers.take(room);
         let mut group = self.open_group(plan.begins.map(|(_, salt)| salt), buffer);
         let (seed, durable_to) = (self.seed, self.durable_to as u32);
         let mut header = Header {

@@ -101,3 +101,23 @@ fn what_waits_is_bounded() {
         drop(one);
     });
 }
+
+#[test]
+fn whatever_a_client_announces_the_message_is_what_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::open(dir.path(), Options::default()).unwrap();
+    block_on(files.create(ID)).unwrap();
+    let mail: Vec<u8> = (0..8).flat_map(message).collect();
+    for announced in [None, Some(0), Some(100_000), Some(320_000), Some(u64::MAX)] {
+        let staged = block_on(async {
+            let mut incoming = files.incoming(ID, announced).await?;
+            for piece in mail.chunks(7000) {
+                incoming.write(piece).await?;
+            }
+            incoming.finish().await
+        });
+        let staged = staged.unwrap();
+        assert_eq!(staged.size, mail.len() as u64);
+        assert_eq!(staged.hash, *blake3::hash(&mail).as_bytes());
+    }
+}
