@@ -147,6 +147,7 @@ impl DateTime {
     }
 
     /// The inverse of [`DateTime::pack`]; clamps what it cannot have made.
+    #[inline]
     pub fn unpack(packed: u64) -> Self {
         let offset = (packed & 0xfff) as i64 - 2048;
         Self::new((packed >> 12) as i64 + Self::SECONDS_MIN, offset as i16)

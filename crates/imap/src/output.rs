@@ -61,6 +61,7 @@ impl Output {
     }
 
     /// The buffer at the end, for what is written piece by piece.
+    #[inline]
     pub fn tail(&mut self) -> &mut Vec<u8> {
         if self.tail.capacity() == 0 {
             self.tail.reserve_exact(FIRST_BYTES);
@@ -95,6 +96,7 @@ impl Output {
     }
 
     /// Bytes that wait.
+    #[inline]
     pub fn len(&self) -> usize {
         self.chain_bytes + self.tail.len()
     }
@@ -105,6 +107,7 @@ impl Output {
     }
 
     /// Whether a producer should wait for the client.
+    #[inline]
     pub fn is_full(&self) -> bool {
         self.len() >= self.bytes_max
     }
@@ -147,6 +150,12 @@ impl<'a> Out<'a> {
     /// How values are written.
     pub fn encoding(&self) -> Encoding {
         self.output.encoding()
+    }
+
+    /// Whether [`Out::flow`] has something to do: asked for each of very many small responses.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.output.is_full()
     }
 
     /// Waits for the client if much is waiting for it. Call it between responses, and between the

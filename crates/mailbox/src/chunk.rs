@@ -220,6 +220,7 @@ impl Chunk {
         self.rank(first)..last.next().map_or(self.len(), |next| self.rank(next))
     }
 
+    #[inline]
     pub(crate) fn row(&self, at: usize) -> Row {
         let cold = &self.cold[at];
         Row {

@@ -97,6 +97,7 @@ pub fn section_name(out: &mut Vec<u8>, name: SectionName<'_>, offset: Option<u64
 }
 
 /// `* n FETCH (`
+#[inline]
 pub fn open(out: &mut Vec<u8>, seq: SeqNum) {
     out.extend_from_slice(b"* ");
     number(out, seq.get());
@@ -104,8 +105,12 @@ pub fn open(out: &mut Vec<u8>, seq: SeqNum) {
 }
 
 /// A number in digits, cheaper than by formatting: there may be millions of them in one answer.
+#[inline]
 pub fn number(out: &mut Vec<u8>, number: impl Into<u64>) {
-    let mut number = number.into();
+    decimal(out, number.into());
+}
+
+fn decimal(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {

@@ -162,7 +162,9 @@ impl<'a> Quick<'a> {
                 // Damaged, or too large to be kept.
                 super::answer_apart(cx, plan, &[*target], trouble).await?;
             }
-            cx.out.flow().await?;
+            if cx.out.is_full() {
+                cx.out.flow().await?;
+            }
         }
         Ok(())
     }
