@@ -301,7 +301,7 @@ impl Map {
 
 impl Log {
     /// Closes all files; they are opened again when they are needed.
-    fn close_files(&self) {
+    pub(crate) fn close_files(&self) {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let end = {
             // While a job writes, the end is not known.

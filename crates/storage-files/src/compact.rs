@@ -118,7 +118,13 @@ impl Files {
         let log = self.shared.log(account).await?;
         log.sync().await?;
         let order = Order { old, percent: 0, with_last: true };
-        self.shared.pool.run(move || log.compact(&order)).await
+        let work = move || {
+            let statistics = log.compact(&order);
+            // Whoever is looked at like this every day is given no space ahead for longer.
+            log.close_files();
+            statistics
+        };
+        self.shared.pool.run(work).await
     }
 
     /// What an account's log holds, and what [`Files::compact`] with the same argument would give

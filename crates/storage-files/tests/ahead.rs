@@ -152,6 +152,18 @@ fn a_log_that_is_closed_ends_where_it_ends() {
 }
 
 #[test]
+fn space_ahead_is_given_back_by_the_daily_look() {
+    let mut opened = Opened::new();
+    opened.written(30, LARGE);
+    assert!(opened.length() > 100 * LARGE);
+    block_on(opened.files.compact(ID, 0)).unwrap();
+    assert!(opened.length() < 31 * LARGE);
+    opened.written(2, LARGE);
+    let entries = read_all(&opened.files, ID).unwrap();
+    assert_eq!(entries.last().map(|entry| entry.at), Some(opened.head));
+}
+
+#[test]
 fn a_full_disk_costs_the_commit_that_it_has_no_space_for() {
     let mut opened = Opened::new();
     opened.written(30, LARGE);

@@ -243,6 +243,8 @@ fn a_quiet_account_gives_space_back() {
     expunge(&files, 100, 1, 15);
     expunge(&files, 200, 21, 39);
     let before = fold(&files);
+    // What is ahead of the log's end comes back in any case.
+    block_on(files.compact(account(1), 0)).expect("nothing to do");
     let full = bytes();
     block_on(files.compact(account(1), 99)).expect("too early");
     assert!(bytes() >= full, "what retention keeps stays");
