@@ -102,6 +102,20 @@ proptest! {
             }
         }
         prop_assert_eq!(&split, &expected);
+        if let Some(few) = plan.few_unseen(mailbox, view.announced()) {
+            prop_assert_eq!(few, split.yes.clone());
+        }
+        let is = |flag| Key::Flag(flag);
+        let unseen = Key::Not(is(SystemFlag::Seen).into());
+        for flag in SystemFlag::ALL {
+            let keys = vec![unseen.clone(), is(flag), Key::Not(is(SystemFlag::Draft).into())];
+            for key in [unseen.clone(), Key::And(keys)] {
+                let plan = Plan::new(key, mailbox.keywords(), 1_700_000_600);
+                let few = plan.few_unseen(mailbox, view.announced());
+                let split = plan.split(&view, Texts::default(), &all);
+                prop_assert_eq!(few, Some(split.yes).filter(|_| !plan.is_nothing()));
+            }
+        }
         if let Some(candidates) = plan.candidates(&contents) {
             prop_assert!(split.yes.difference(&candidates).is_empty());
         }

@@ -1,7 +1,7 @@
 //! A program asked of many messages at once, by sets: a key looks at one column of those messages
 //! that are still open, and what is known as a set already is not looked at row by row.
 
-use base::{SystemFlag, SystemFlags, UidSet};
+use base::{SystemFlag, SystemFlags, Uid, UidSet};
 
 use super::{Facts, Node, Plan, eval, has_flags};
 use crate::chunk::Chunk;
@@ -9,6 +9,8 @@ use crate::{Mailbox, View};
 
 /// Keys times messages that are looked at before others may run: about a millisecond.
 const WORK: usize = 256 * 1024;
+/// Messages that are not seen of which all chunks are looked at in one go: less than a millisecond.
+const FEW_UNSEEN: u32 = 1024;
 
 /// What a program says of messages.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -52,6 +54,23 @@ impl Plan {
     pub fn messages_at_once(&self) -> u32 {
         // At most 65,536.
         (WORK / self.nodes.max(1)).clamp(64, 1 << 16) as u32
+    }
+
+    /// The messages below `below` that match, where the program asks for flags alone, one of them is
+    /// that a message is not seen, and few are not: groups and chunks of seen messages are not touched.
+    pub fn few_unseen(&self, mailbox: &Mailbox, below: Uid) -> Option<UidSet> {
+        let Node::Flags(with, without) = &self.root else { return None };
+        if !without.contains(SystemFlag::Seen) || mailbox.unseen() > FEW_UNSEEN {
+            return None;
+        }
+        let mut found = UidSet::new();
+        for (_, chunk) in mailbox.columns.chunks.having(true) {
+            let rows = chunk.uids().iter().zip(chunk.system());
+            let rows = rows.take_while(|&(&uid, _)| uid < below);
+            let matching = rows.filter(|&(_, &system)| has_flags(system, *with, *without));
+            matching.for_each(|(&uid, _)| found.insert(uid));
+        }
+        Some(found)
     }
 
     /// Judges the messages of `within`, which exist in `view`'s mailbox.

@@ -37,6 +37,9 @@ pub(crate) async fn find(
         return Ok(UidSet::new());
     }
     let mailbox = view.mailbox();
+    if let Some(found) = plan.few_unseen(mailbox, view.announced()) {
+        return Ok(found);
+    }
     let mut within = mailbox.uids_between(0, mailbox.rank(view.announced()));
     if let Some(candidates) = plan.candidates(&[]) {
         within = within.intersection(&candidates);
