@@ -207,3 +207,48 @@ impl<'a> Out<'a> {
         self.output
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+    use std::pin::Pin;
+
+    use futures_util::FutureExt;
+
+    /// Takes so many bytes at once, and all of them in the end.
+    struct Taking(usize, Vec<u8>);
+
+    impl Sink for Taking {
+        fn send_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = self.0.min(bytes.len());
+            self.1.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn send(
+            &mut self,
+            chain: Vec<Bytes>,
+        ) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send + '_>> {
+            chain.iter().for_each(|bytes| self.1.extend_from_slice(bytes));
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+
+    #[test]
+    fn what_is_not_taken_at_once_follows() {
+        for (large, at_once) in
+            [(0, 0), (0, 3), (0, 5), (0, 99), (9000, 0), (9000, 3), (9000, 9999)]
+        {
+            let (mut output, mut sink) = (Output::new(1 << 20), Taking(at_once, Vec::new()));
+            let mut out = Out::new(&mut output, &mut sink);
+            out.tail().extend_from_slice(b"first");
+            out.bytes(Bytes::from(vec![b'x'; large]));
+            out.tail().extend_from_slice(b"last");
+            assert!(matches!(out.flush().now_or_never(), Some(Ok(()))));
+            assert!(output.is_empty());
+            let expected = [b"first", &vec![b'x'; large][..], b"last"].concat();
+            assert_eq!(sink.1, expected, "{large} {at_once}");
+        }
+    }
+}

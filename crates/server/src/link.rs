@@ -377,6 +377,36 @@ impl lmtp::Transport for LmtpLink {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn each_read_ends_at_its_own_deadline() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, remote) = listener.accept().await.unwrap();
+        let options = LinkOptions {
+            acceptor: None,
+            plaintext_from_loopback: true,
+            stall_time: Duration::from_secs(60),
+            handshake_time: Duration::from_secs(60),
+            activity: Arc::default(),
+        };
+        let mut link = Link::tcp(stream, remote.ip(), options);
+        let (long, short) = (Duration::from_secs(600), Duration::from_millis(5));
+        let mut into = BytesMut::new();
+        assert!(timeout(short, link.receive(&mut into, long)).await.is_err(), "still waiting");
+        for _ in 0..2 {
+            // Before the alarm that is set, and behind one that has rung.
+            assert_eq!(link.receive(&mut into, short).await.unwrap(), Received::TimedOut);
+        }
+        let say = async {
+            tokio::task::yield_now().await;
+            peer.write_all(b"x").await.unwrap();
+        };
+        let (received, ()) = tokio::join!(link.receive(&mut into, long), say);
+        assert_eq!((received.unwrap(), &into[..]), (Received::Bytes, &b"x"[..]));
+    }
 
     #[test]
     fn segments_advance_over_any_lengths() {
