@@ -65,6 +65,15 @@ pub struct Node {
 impl Node {
     /// Opens the data directory, which is made when it does not exist. Inside an executor of tokio.
     pub async fn open(settings: Settings) -> Result<Arc<Self>, OpenError> {
+        Self::open_with(settings, |_| ()).await.map(|(node, ())| node)
+    }
+
+    /// The same; `begin` begins what can be done while a password's hash is computed, which takes most of
+    /// the time of a start and one processor.
+    pub(crate) async fn open_with<T>(
+        settings: Settings,
+        begin: impl FnOnce(&Arc<Accounts>) -> T,
+    ) -> Result<(Arc<Self>, T), OpenError> {
         let data = settings.data.clone();
         make_private(&data).map_err(|error| OpenError::Io { path: data.clone(), error })?;
         let lock = DataLock::take(&data)
@@ -83,6 +92,7 @@ impl Node {
         );
         let directory =
             LiveDirectory::open(Arc::clone(&accounts), Arc::clone(&system) as _).await?;
+        let begun = begin(&accounts);
         let options = auth::Options {
             limits: settings.limits.clone(),
             checks_at_once: std::thread::available_parallelism().map_or(2, usize::from).max(2),
@@ -97,7 +107,7 @@ impl Node {
             settings.retention,
         );
         let compactor = Arc::new(compactor);
-        Ok(Arc::new(Self {
+        let node = Self {
             settings,
             accounts,
             index,
@@ -107,7 +117,8 @@ impl Node {
             system,
             compactor,
             _lock: lock,
-        }))
+        };
+        Ok((Arc::new(node), begun))
     }
 
     /// What it was opened with.

@@ -98,7 +98,13 @@ impl Server {
         settings: Settings,
         handler: Option<Arc<dyn admin::Handler>>,
     ) -> Result<Handle, StartError> {
-        let node = Node::open(settings).await?;
+        let (phase, watcher) = watch::channel(Phase::Running);
+        let (alive, tasks) = mpsc::channel(1);
+        let activity = Arc::default();
+        let (node, warm) = Node::open_with(settings, |accounts| {
+            warm::start(accounts, &activity, stopped(&phase), &alive)
+        })
+        .await?;
         let settings = node.settings();
         let acceptor = acceptor(settings)?;
         let (listeners, addresses) = bind(settings).await?;
@@ -118,13 +124,11 @@ impl Server {
                 plaintext_from_loopback: settings.plaintext_from_loopback,
                 stall_time: settings.limits.stall_time,
                 handshake_time: settings.limits.login_time.min(HANDSHAKE_TIME_MAX),
-                activity: Arc::default(),
+                activity,
             },
             counter,
             node,
         });
-        let (phase, watcher) = watch::channel(Phase::Running);
-        let (alive, tasks) = mpsc::channel(1);
         for (protocol, listener) in listeners {
             let accept =
                 accept_all(listener, protocol, Arc::clone(&shared), watcher.clone(), alive.clone());
@@ -147,7 +151,6 @@ impl Server {
             let activity = Arc::clone(&shared.link.activity);
             indexer::start(node, index, activity, stopped(&phase), alive.clone());
         }
-        let warm = warm::start(&shared.node, &shared.link.activity, stopped(&phase), &alive);
         if let Some(acceptor) = &acceptor {
             let watch = Arc::clone(acceptor.store()).watch(CERTIFICATE_INTERVAL);
             let mut phase = phase.subscribe();

@@ -1,5 +1,6 @@
-//! Opens the accounts that were used before the last stop, as soon as the server listens: their
-//! clients come back at once, and find in memory what takes milliseconds to load.
+//! Opens the accounts that were used before the last stop, while a password's hash is computed for the
+//! start, and after it: their clients come back at once, and find in memory what takes milliseconds to
+//! load. The start does not wait for that.
 //!
 //! Nothing about names can be learnt from that. Which accounts are opened, and when, does not depend on
 //! what anybody says to this server; whether an account is in memory shows only behind a right password.
@@ -16,7 +17,6 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::indexer::Activity;
-use crate::node::Node;
 
 /// How often the list is written if it has changed: what a kill or a power cut leaves.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -39,21 +39,21 @@ impl Warm {
 /// Opens accounts on a thread of its own, where the work of milliseconds is in nobody's way, and keeps
 /// the list up to date. `alive` is dropped when both have ended, soon after `stop` is true.
 pub(crate) fn start<A: Clone + Send + 'static>(
-    node: &Arc<Node>,
+    accounts: &Arc<Accounts>,
     activity: &Arc<Activity>,
     mut stop: watch::Receiver<bool>,
     alive: &A,
 ) -> Warm {
     let (counted, counting) = watch::channel(None);
     let handle = Handle::current();
-    let (accounts, activity) = (Arc::clone(node.accounts()), Arc::clone(activity));
+    let (opened, activity) = (Arc::clone(accounts), Arc::clone(activity));
     let (mut stopping, guard) = (stop.clone(), alive.clone());
     let run = move || {
         let _alive = guard;
         let mut count = 0;
         handle.block_on(async {
             tokio::select! {
-                () = prepare(&accounts, &activity, &mut count) => {}
+                () = prepare(&opened, &activity, &mut count) => {}
                 _ = stopping.wait_for(|stop| *stop) => {}
             }
         });
@@ -62,7 +62,7 @@ pub(crate) fn start<A: Clone + Send + 'static>(
     if let Err(error) = std::thread::Builder::new().name("warm".to_owned()).spawn(run) {
         tracing::warn!(%error, "accounts used before the start are not opened");
     }
-    let (accounts, alive) = (Arc::clone(node.accounts()), alive.clone());
+    let (accounts, alive) = (Arc::clone(accounts), alive.clone());
     tokio::spawn(async move {
         let _alive = alive;
         tokio::select! {
