@@ -26,6 +26,9 @@ pub(crate) async fn load_small(
     bytes_max: usize,
 ) -> Result<Option<Folds>, Error> {
     let head = around.storage.head(id).await?;
+    if around.storage.snapshot_bytes(id).await? > bytes_max as u64 {
+        return Ok(None);
+    }
     let pages = pages(id, around).await;
     let is_small = match &pages {
         Some((_, pages)) => pages.iter().map(|page| page.len()).sum::<usize>() <= bytes_max,

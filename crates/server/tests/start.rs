@@ -151,6 +151,16 @@ async fn accounts_used_before_the_stop_are_open_after_the_start() {
     let handle = Server::start(limited, None).await.unwrap();
     assert_eq!((handle.prepared().await, handle.node().accounts().in_memory().0), (0, 0));
     handle.stop().await;
+    // What is large is left to its client.
+    let handle = Server::start(settings(data), None).await.unwrap();
+    drop(handle.node().accounts().open(ids[1]).await.unwrap());
+    handle.stop().await;
+    let mut small = settings(data);
+    small.limits.idle_accounts_bytes_max = 1024;
+    let handle = Server::start(small, None).await.unwrap();
+    assert_eq!(handle.prepared().await, 0);
+    assert_eq!(handle.node().accounts().in_memory().0, 0);
+    handle.stop().await;
     std::fs::write(used(data), b"nonsense").unwrap();
     let handle = Server::start(settings(data), None).await.unwrap();
     assert_eq!(handle.prepared().await, 0);

@@ -161,6 +161,13 @@ impl Storage for Files {
         })
     }
 
+    fn snapshot_bytes(&self, account: AccountId) -> Task<'_, Result<u64, Error>> {
+        Box::pin(async move {
+            let log = self.shared.log(account).await?;
+            self.shared.pool.run(move || log.snapshot_bytes()).await
+        })
+    }
+
     fn save_snapshot(
         &self,
         account: AccountId,

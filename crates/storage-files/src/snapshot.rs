@@ -150,6 +150,15 @@ impl Log {
         }
     }
 
+    /// The size of the cached snapshot's file.
+    pub(crate) fn snapshot_bytes(&self) -> Result<u64, Error> {
+        let path = path(&self.dir);
+        match self.shared.disk.open(&path, Open::Read).and_then(|file| file.len()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            other => other.map_err(|error| failed(&path, &error)),
+        }
+    }
+
     /// Writes a snapshot of the fold at `at`, which is durable.
     pub(crate) fn write_snapshot(&self, at: ModSeq, pages: Pages) -> Result<(), Error> {
         let mut hint = {

@@ -250,6 +250,10 @@ pub trait Storage: Send + Sync {
     /// The newest usable snapshot of the fold: its position and its bytes, which are in order and
     /// cut anywhere.
     fn load_snapshot(&self, account: AccountId) -> Task<'_, Result<Option<Snapshot>, Error>>;
+    /// How many bytes there are to load of a snapshot, about; 0 if that is not known without loading it.
+    fn snapshot_bytes(&self, _account: AccountId) -> Task<'_, Result<u64, Error>> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
     /// Keeps a snapshot of the fold at `at`. Its pages are made when they are written, where nobody
     /// waits for them.
     fn save_snapshot(
