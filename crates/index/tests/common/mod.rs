@@ -111,7 +111,7 @@ impl World {
             Some(other) => other,
             None => {
                 let (name, roles) = ("Other".to_owned(), Vec::new());
-                let (uid_validity, uid_next) = (base::UidValidity::MIN, base::Uid::MIN);
+                let (uid_validity, uid_next) = (self.state.next_uid_validity(1), base::Uid::MIN);
                 let created =
                     mailbox::Record::MailboxCreated { name, uid_validity, uid_next, roles };
                 self.commit(vec![created], Vec::new());
