@@ -201,6 +201,8 @@ mod tests {
         world.expunge(1, 15);
         world.clock.0.store(20 * DAY, Ordering::Relaxed);
         world.expunge(16, 35);
+        // Gives back what is written ahead, and nothing else: 40 messages stay.
+        world.look_on_day(20);
         let full = mail(data.path());
         assert!(full > 200_000);
         world.look_on_day(29);
