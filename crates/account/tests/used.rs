@@ -3,18 +3,15 @@
 
 mod common;
 
-use std::fmt::{Debug, Write};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
 
 use account::{Accounts, Prepared};
 use base::{AccountId, Limits, ModSeq};
 use common::{Gate, Slow, accounts, run, step};
 use proptest::prelude::*;
 use storage::{Error, Storage};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use testkit::log_lines::Lines;
 
 fn id(n: u8) -> AccountId {
     AccountId([n; 16])
@@ -137,41 +134,11 @@ fn nothing_is_made_or_written() {
     assert!(run(accounts.open(id(1))).unwrap().state().find("INBOX").is_some());
 }
 
-/// Keeps every event as a line of text.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _ = write!(self.0, "{field}={value:?} ");
-    }
-}
-
-impl Subscriber for Lines {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line(String::new());
-        event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
 /// What is read from the file, and what the log says of it.
 fn read(accounts: &Accounts) -> (Vec<AccountId>, String) {
     let lines = Lines::default();
     let used = tracing::subscriber::with_default(lines.clone(), || run(accounts.load_used()));
-    let log = lines.0.lock().unwrap().join("\n");
+    let log = lines.take().join("\n");
     (used, log)
 }
 

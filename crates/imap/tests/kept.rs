@@ -2,7 +2,6 @@
 //! when it is made, when it is there, and when it is damaged.
 
 mod common;
-mod log_lines;
 mod odd_storage;
 mod one_client;
 
@@ -10,11 +9,11 @@ use std::sync::atomic::Ordering;
 
 use base::Limits;
 use bytes::Bytes;
-use log_lines::Lines;
 use message::search::{Needle, Scan, Want};
 use one_client::Client;
 use proptest::prelude::*;
 use storage::{Extract, Storage};
+use testkit::log_lines::Lines;
 use testkit::{block_on, mail};
 
 /// What clients ask to show a mailbox, and what else the kept extracts have to answer.

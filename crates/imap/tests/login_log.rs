@@ -2,12 +2,11 @@
 //! password" to their owners whatever the reason was (stalwart#1144, mox#328).
 
 mod common;
-mod log_lines;
 
 use base::Limits;
 use common::Server;
 use imap::Settings;
-use log_lines::Lines;
+use testkit::log_lines::Lines;
 use testkit::{Executor, pipe::pipe};
 
 fn logged(sent: &[u8]) -> Vec<String> {

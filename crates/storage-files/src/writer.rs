@@ -19,6 +19,7 @@ use crate::{Shared, failed};
 
 /// What files are written ahead with, in pieces.
 static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+
 /// The file that is appended to.
 pub(crate) struct Writer {
     pub(crate) file: Option<Arc<dyn File>>,

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod executor;
+pub mod log_lines;
 pub mod mail;
 pub mod pattern;
 pub mod pipe;

@@ -1,15 +1,15 @@
-//! What was logged, as lines of text.
+//! What was logged, as lines of text: a subscriber of `tracing` for one thread.
 
 use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 /// Keeps every event as a line of text.
-#[derive(Clone, Default)]
-pub(crate) struct Lines(Arc<Mutex<Vec<String>>>);
+#[derive(Clone, Debug, Default)]
+pub struct Lines(Arc<Mutex<Vec<String>>>);
 
 struct Line(String);
 
@@ -35,7 +35,7 @@ impl Subscriber for Lines {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(String::new());
         event.record(&mut line);
-        self.0.lock().expect("no panic holds it").push(line.0);
+        self.lock().push(line.0);
     }
 
     fn enter(&self, _: &Id) {}
@@ -45,7 +45,12 @@ impl Subscriber for Lines {
 
 impl Lines {
     /// All so far; they are forgotten.
-    pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().expect("no panic holds it"))
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        // Each line is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
